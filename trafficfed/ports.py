@@ -1,0 +1,51 @@
+"""The whole outside world as the core sees it: small Protocols, with a deadline on whatever can wait."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from trafficfed.model import (
+    Capabilities,
+    HealthCheck,
+    NameChange,
+    ProbeResult,
+    RecordSet,
+    Result,
+)
+
+
+class Clock(Protocol):
+    """The one source of time. Made in the composition root; pure functions take ``now_s`` instead."""
+
+    def monotonic_s(self) -> float:
+        """Seconds on a clock that never jumps, for schedules and deadlines."""
+        ...
+
+    def now_s(self) -> float:
+        """UTC seconds since the Unix epoch, for what outlives the process."""
+        ...
+
+
+class Provider(Protocol):
+    """A DNS provider that keeps record sets. Raises Transient or Refused; maps its vendor's errors once."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def read(self, zone: str, deadline_s: float) -> tuple[RecordSet, ...]:
+        """Every record set of the zone, sorted by name and type; SOA and DNSSEC records left out."""
+        ...
+
+    async def apply(self, zone: str, changes: Sequence[NameChange], deadline_s: float) -> tuple[Result, ...]:
+        """Carry out each change by compare-and-set and tell how each ended, in the order given.
+
+        One change that fails harms no other. Raises only where nothing could be tried at all.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Probe(Protocol):
+    """One probe type. Never raises for what the target does; ``timeout_s`` of the check is a total deadline."""
+
+    async def __call__(self, address: str, port: int, check: HealthCheck) -> ProbeResult: ...

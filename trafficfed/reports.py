@@ -1,0 +1,113 @@
+"""What happened, as values: the seam between the deciding code and metrics, logs, Events and the live view.
+
+Whoever has something to tell calls a ``Report``; the composition root decides who listens.
+"""
+
+from collections.abc import Callable
+
+from trafficfed.model import (
+    Freshness,
+    Observation,
+    Outcome,
+    Refusal,
+    ServiceKey,
+    Value,
+    Verdict,
+)
+
+
+class ClusterChanged(Value, frozen=True):
+    """The view of one cluster became fresh, stale or suspect."""
+
+    cluster: str
+    freshness: Freshness
+    reason: str = ""
+
+
+class Observed(Value, frozen=True):
+    """A probe came back."""
+
+    observation: Observation
+    late_s: float = 0.0
+
+
+class VerdictChanged(Value, frozen=True):
+    """A target's verdict changed its meaning (state, serving or reason)."""
+
+    service: ServiceKey
+    before: Verdict | None
+    after: Verdict
+
+
+class Decided(Value, frozen=True):
+    """A GlobalService's answer changed; ``cause`` is what came in (``verdict``, ``object``, ``control``, ``timer``)."""
+
+    service: ServiceKey
+    cause: str
+    answer: str
+
+
+class ServiceRefused(Value, frozen=True):
+    """Something a user wrote was not taken."""
+
+    refusal: Refusal
+
+
+class RefusalCleared(Value, frozen=True):
+    """What was refused before is in order now, or gone."""
+
+    refusal: Refusal
+
+
+class Published(Value, frozen=True):
+    """One name's change ended at one provider. ``since_event_s`` is from the event's arrival to the provider's answer."""
+
+    provider: str
+    zone: str
+    name: str
+    outcome: Outcome
+    since_event_s: float
+    message: str = ""
+
+
+class Verified(Value, frozen=True):
+    """An authority was asked for a published name; ``right`` tells whether it answered as decided."""
+
+    provider: str
+    zone: str
+    name: str
+    right: bool
+    since_event_s: float
+
+
+class Braked(Value, frozen=True):
+    """A change is held until an operator confirms ``confirm_id``."""
+
+    provider: str
+    zone: str
+    confirm_id: str
+    message: str
+
+
+class ProviderFailed(Value, frozen=True):
+    """A provider could not be read or written; it is tried again after ``retry_s``."""
+
+    provider: str
+    zone: str
+    message: str
+    retry_s: float
+
+
+ReportEvent = (
+    ClusterChanged
+    | Observed
+    | VerdictChanged
+    | Decided
+    | ServiceRefused
+    | RefusalCleared
+    | Published
+    | Verified
+    | Braked
+    | ProviderFailed
+)
+Report = Callable[[ReportEvent], None]
