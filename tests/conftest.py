@@ -1,0 +1,9 @@
+"""What every test runs under."""
+
+import asyncio
+
+
+def pytest_configure() -> None:
+    # pytest-asyncio 1.4 and later leak an event loop on Python 3.11 when a synchronous test precedes an asynchronous
+    # one (pytest-dev/pytest-asyncio issue 724); with warnings as errors an innocent later test would fail.
+    asyncio.set_event_loop(None)
