@@ -1,0 +1,169 @@
+"""What the controller shows of itself, as values: status, plan and explanations.
+
+The HTTP API and ``--output json|yaml`` are nothing but the encoding of these, so their field names are an interface.
+Moments are UTC seconds since the Unix epoch, ages and latencies seconds.
+"""
+
+from trafficfed.model import Value
+
+
+class View(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """Base of what is shown: unlike other values every field is always written, so that readers need no defaults."""
+
+
+class ClusterView(View, frozen=True, kw_only=True):
+    """One member. ``age_s`` is how long it has been in this freshness; ``missing`` are services held until confirmed."""
+
+    name: str
+    freshness: str
+    clusterset: str = ""
+    region: str = ""
+    reason: str = ""
+    age_s: float = 0.0
+    endpoints: int = 0
+    missing: tuple[str, ...] = ()
+
+
+class TargetView(View, frozen=True, kw_only=True):
+    """One address of one endpoint with its verdict. ``rtt_s`` is the last latency seen, None where none was."""
+
+    cluster: str
+    address: str
+    state: str
+    serving: bool
+    reason: str = ""
+    detail: str = ""
+    since_s: float = 0.0
+    rtt_s: float | None = None
+    weight: int = 100
+    tier: int = 0
+    ready: int | None = None
+    drained: bool = False
+
+
+class RuleView(View, frozen=True, kw_only=True):
+    """What clients of one kind get now. ``where`` reads ``any`` or ``country IE``; ``standby`` are clusters, nearest first."""
+
+    where: str
+    answer: tuple[str, ...]
+    clusters: tuple[str, ...]
+    standby: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class ServiceView(View, frozen=True, kw_only=True):
+    """One GlobalService: its names, what it answers, and the evidence. ``serving`` False = ``when_all_down`` decided."""
+
+    service: str
+    hostnames: tuple[str, ...]
+    steering: tuple[str, ...] = ()
+    ttl: int = 30
+    serving: bool = False
+    changed_s: float = 0.0
+    rules: tuple[RuleView, ...] = ()
+    targets: tuple[TargetView, ...] = ()
+    origin: tuple[str, ...] = ()
+
+
+class RefusalView(View, frozen=True, kw_only=True):
+    """One thing a user wrote that was not taken: where, why, and what to do."""
+
+    cluster: str
+    object: str
+    reason: str
+    message: str
+    service: str = ""
+
+
+class HeldView(View, frozen=True, kw_only=True):
+    """A change that a brake holds until ``trafficfed confirm CONFIRM_ID``."""
+
+    confirm_id: str
+    message: str
+    provider: str = ""
+    zone: str = ""
+    cluster: str = ""
+
+
+class ProviderView(View, frozen=True, kw_only=True):
+    """One zone at one provider. ``state`` is Ready, Loading, Failing or Feeding; ``names`` how many names are ours there."""
+
+    name: str
+    kind: str
+    zone: str
+    state: str
+    message: str = ""
+    names: int = 0
+    pending: int = 0
+
+
+class EventView(View, frozen=True, kw_only=True):
+    """One line of what happened lately. ``level`` is info or warning."""
+
+    at_s: float
+    kind: str
+    text: str
+    level: str = "info"
+
+
+class StatusView(View, frozen=True, kw_only=True):
+    """Everything ``trafficfed status`` shows. ``live`` is False where it was read from the table on disk."""
+
+    owner: str
+    at_s: float
+    live: bool = True
+    ready: bool = True
+    not_ready: tuple[str, ...] = ()
+    term: int = 0
+    generation: int = 0
+    clusters: tuple[ClusterView, ...] = ()
+    services: tuple[ServiceView, ...] = ()
+    refusals: tuple[RefusalView, ...] = ()
+    held: tuple[HeldView, ...] = ()
+    providers: tuple[ProviderView, ...] = ()
+    events: tuple[EventView, ...] = ()
+
+
+class ChangeView(View, frozen=True, kw_only=True):
+    """One step of a plan at one provider. ``action`` is create, update or delete; records read ``A 30 192.0.2.1``."""
+
+    provider: str
+    zone: str
+    name: str
+    action: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    reason: str = ""
+    confirm_id: str = ""
+
+
+class PlanView(View, frozen=True, kw_only=True):
+    """What would change. ``losses`` name what a provider cannot express, ``incomplete`` why the view is not whole."""
+
+    owner: str
+    changes: tuple[ChangeView, ...] = ()
+    refusals: tuple[RefusalView, ...] = ()
+    held: tuple[HeldView, ...] = ()
+    losses: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] = ()
+
+
+class ExplainView(View, frozen=True, kw_only=True):
+    """Why a client gets its answer: ``lines`` lead from the policy and the observations down to ``answer``."""
+
+    hostname: str
+    client: str
+    service: str
+    where: str
+    answer: tuple[str, ...]
+    ttl: int
+    serving: bool = True
+    pick: int = 0
+    live: bool = True
+    lines: tuple[str, ...] = ()
+
+
+class DoneView(View, frozen=True, kw_only=True):
+    """What a confirm or forget did, in one sentence."""
+
+    message: str
