@@ -400,6 +400,7 @@ class Capabilities(Value, frozen=True, kw_only=True):
     """What a provider can express, as data. ``geo`` lists the Where kinds it knows; ``batch`` is names per request.
 
     ``atomicity``: ``batch`` (all or nothing, with preconditions), ``set`` (per record set), ``none`` (read before write).
+    ``authorities`` are the name servers (``host:port``) to ask whether what was written is answered; empty = unknown.
     """
 
     weighted: bool = False
@@ -412,3 +413,4 @@ class Capabilities(Value, frozen=True, kw_only=True):
     rate_per_s: float = 0.0
     atomicity: str = "none"
     fence: str = "none"
+    authorities: tuple[str, ...] = ()

@@ -26,13 +26,20 @@ class Clock(Protocol):
 
 
 class Provider(Protocol):
-    """A DNS provider that keeps record sets. Raises Transient or Refused; maps its vendor's errors once."""
+    """A DNS provider that keeps record sets. Raises Transient or Refused; maps its vendor's errors once.
+
+    ``deadline_s`` is the duration within which a call ends, one way or another.
+    """
 
     @property
     def capabilities(self) -> Capabilities: ...
 
     async def read(self, zone: str, deadline_s: float) -> tuple[RecordSet, ...]:
         """Every record set of the zone, sorted by name and type; SOA and DNSSEC records left out."""
+        ...
+
+    async def read_names(self, zone: str, names: Sequence[str], deadline_s: float) -> tuple[RecordSet, ...]:
+        """What stands at these names only, sorted: the cost follows the number of names, not the size of the zone."""
         ...
 
     async def apply(self, zone: str, changes: Sequence[NameChange], deadline_s: float) -> tuple[Result, ...]:
