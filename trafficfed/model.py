@@ -177,7 +177,8 @@ class Verdict(Value, frozen=True, kw_only=True):
     ``state`` is what evidence says; ``serving`` what steering acts on after the latches: Unknown keeps it,
     a failback hold keeps it False until ``hold_until_s``. ``passed`` tells whether it has ever passed a probe: a
     target that never did is offered only where nothing else serves. ``quarantined``: it failed while its API server was
-    unreachable for over an hour, and returns only when a fresh list confirms its address. ``reason`` is a CamelCase
+    unreachable for over an hour, and returns only when a fresh list confirms its address. ``overruled`` is what
+    ``serving`` goes back to when an operator control ends, None while none holds. ``reason`` is a CamelCase
     code, ``detail`` a stable sentence (no counters or times that change with every probe).
     """
 
@@ -191,6 +192,7 @@ class Verdict(Value, frozen=True, kw_only=True):
     passed: bool = False
     hold_until_s: float = 0.0
     quarantined: bool = False
+    overruled: bool | None = None
 
 
 class OperatorControl(Value, frozen=True, kw_only=True):

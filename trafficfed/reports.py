@@ -11,6 +11,7 @@ from trafficfed.model import (
     Outcome,
     Refusal,
     ServiceKey,
+    Target,
     Value,
     Verdict,
 )
@@ -29,6 +30,16 @@ class Observed(Value, frozen=True):
 
     observation: Observation
     late_s: float = 0.0
+
+
+class ProbeImpossible(Value, frozen=True):
+    """A target could not be probed for a reason on our own side: no route, no free socket, an unknown probe type.
+
+    It is no observation: nothing is concluded from it.
+    """
+
+    target: Target
+    message: str
 
 
 class VerdictChanged(Value, frozen=True):
@@ -101,6 +112,7 @@ class ProviderFailed(Value, frozen=True):
 ReportEvent = (
     ClusterChanged
     | Observed
+    | ProbeImpossible
     | VerdictChanged
     | Decided
     | ServiceRefused
