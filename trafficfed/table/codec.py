@@ -115,7 +115,7 @@ def delta_in(read: Frame) -> Delta:
 
 
 def base_in(read: Frame) -> bytes:
-    """The digest of the snapshot's file that a journal's opening frame names. Raises CorruptTable for any other frame."""
+    """The digest of the snapshot file that opens a journal. Raises CorruptTable for another frame."""
     if read.kind is not Kind.BASE:
         raise CorruptTable(f"a {read.kind.name.lower()} stands where a base should")
     return read.payload

@@ -1,0 +1,109 @@
+"""The decision: which clients get which tiers of a GlobalService's endpoints, from its row of the table alone.
+
+While one endpoint serves, every client gets what serves and nothing else: endpoints of weight 0 only where no other
+serves, drained ones only where nothing else at all does. When none serves, the service's ``when_all_down`` decides.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from trafficfed.model import Cluster, Decision, Form, GlobalService, OperatorControl, Row, Rule, Where
+from trafficfed.steering.controls import freeze_of
+from trafficfed.steering.geography import CONTINENT_CENTRES, CONTINENTS
+from trafficfed.steering.last_resort import when_none_serves
+from trafficfed.steering.places import Place, place_of
+from trafficfed.steering.standing import Candidate, Standing, candidates, reasons
+from trafficfed.steering.tiers import ORDERING, Location, Tiers, tiers_for
+
+ANYWHERE = Location()
+
+
+def decide(row: Row, clusters: Mapping[str, Cluster], controls: Sequence[OperatorControl], now_s: float) -> Decision:
+    """The answer for one row, the same for equal inputs in any order.
+
+    Under a freeze the last decision stays as it is, whatever happens to its endpoints, until the freeze is lifted
+    or expires: not even failover. Without a last decision there is nothing to freeze.
+    """
+    if row.decision is not None and freeze_of(controls, row, now_s) is not None:
+        return row.decision
+    found = candidates(row, controls, now_s)
+    serving = tuple(each for each in found if each.serving)
+    if undrained := tuple(each for each in serving if each.standing is not Standing.DRAINED):
+        serving = undrained
+    return Decision(
+        service=row.key,
+        hostnames=tuple(sorted(set(row.service.hostnames))),
+        form=row.service.form,
+        ttl=row.service.ttl,
+        pick=_pick(row.service),
+        rules=_rules(row, clusters, serving) if serving else when_none_serves(row, found),
+        serving=bool(serving),
+        reasons=tuple(reason for each in found for reason in reasons(each)),
+    )
+
+
+def given_out(decision: Decision) -> tuple[str, ...]:
+    """Every target that some client gets under a decision, sorted: what ``last_good`` remembers of a serving one."""
+    members = [member for rule in decision.rules for member in rule.pool]
+    return tuple(sorted({target for member in members for target in (*member.addresses, *member.hostnames)}))
+
+
+def _pick(service: GlobalService) -> int:
+    """``weighted`` gives one member an answer unless ``multivalue`` is there too; a name has one CNAME at most
+    (RFC 2181 section 10.1)."""
+    if service.form is Form.HOSTNAME:
+        return 1
+    return 1 if "weighted" in service.steering and "multivalue" not in service.steering else 0
+
+
+def _rules(row: Row, clusters: Mapping[str, Cluster], serving: tuple[Candidate, ...]) -> tuple[Rule, ...]:
+    places = {
+        each.cluster: place_of(clusters.get(each.cluster) or Cluster(name=each.cluster)) for each in row.endpoints
+    }
+    chain, form = row.service.steering, row.service.form
+
+    def tiers(location: Location) -> Tiers:
+        return tiers_for(location, chain, serving, places, form)
+
+    anywhere = tiers(ANYWHERE)
+    if "geo" not in chain:
+        return (_rule(ANYWHERE.where, anywhere, chain),)
+    continents = {code: tiers(_continent(code)) for code in CONTINENTS}
+    countries = {location: tiers(location) for location in _countries(places.values())}
+    # A rule that says what the next more general one says anyway is left out.
+    return (
+        *(
+            _rule(location.where, found, chain)
+            for location, found in countries.items()
+            if found != continents.get(location.continent, anywhere)
+        ),
+        *(_rule(Where("continent", code), found, chain) for code, found in continents.items() if found != anywhere),
+        _rule(ANYWHERE.where, anywhere, chain),
+    )
+
+
+def _continent(code: str) -> Location:
+    return Location(Where("continent", code), code, "", (CONTINENT_CENTRES[code],))
+
+
+def _countries(places: Iterable[Place]) -> tuple[Location, ...]:
+    """One location for each country that has an endpoint; clients there are where its endpoints are."""
+    found: dict[str, list[Place]] = {}
+    for place in places:
+        if place.country:
+            found.setdefault(place.country, []).append(place)
+    return tuple(
+        Location(
+            Where("country", country),
+            max(place.continent for place in there),
+            country,
+            tuple(sorted({place.point for place in there if place.point is not None})),
+        )
+        for country, there in sorted(found.items())
+    )
+
+
+def _rule(where: Where, tiers: Tiers, chain: Sequence[str]) -> Rule:
+    order = ", ".join(word for word in chain if word in ORDERING)
+    first = ", ".join(dict.fromkeys(member.cluster for member in tiers[0]))
+    reason = f"{first} first of {len(tiers)} tiers by {order or 'weight'}" if len(tiers) > 1 else f"{first}: one tier"
+    return Rule(where=where, pool=tiers[0], standby=tiers[1:], reason=reason)
