@@ -80,6 +80,8 @@ class DnsStream:
                 await streams[1].wait_closed()
 
     async def _window(self, requests: Sequence[dns.message.Message]) -> list[dns.message.Message]:
+        for at, request in enumerate(requests):
+            request.id = (requests[0].id + at) % 65536
         wires = [self._sign(request) for request in requests]
         reused = self._streams is not None
         with self._mapped():
