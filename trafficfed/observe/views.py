@@ -12,7 +12,7 @@ class View(Value, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class ClusterView(View, frozen=True, kw_only=True):
-    """One member. ``age_s`` is how long it has been in this freshness; ``missing`` are services held until confirmed."""
+    """One member. ``age_s`` is how long its freshness has stood; ``missing`` are services held until confirmed."""
 
     name: str
     freshness: str
@@ -42,7 +42,7 @@ class TargetView(View, frozen=True, kw_only=True):
 
 
 class RuleView(View, frozen=True, kw_only=True):
-    """What clients of one kind get now. ``where`` reads ``any`` or ``country IE``; ``standby`` are clusters, nearest first."""
+    """What clients of one kind get now. ``where`` reads ``any`` or ``country IE``; ``standby``: nearest first."""
 
     where: str
     answer: tuple[str, ...]
@@ -52,7 +52,7 @@ class RuleView(View, frozen=True, kw_only=True):
 
 
 class ServiceView(View, frozen=True, kw_only=True):
-    """One GlobalService: its names, what it answers, and the evidence. ``serving`` False = ``when_all_down`` decided."""
+    """One GlobalService: its names, answers and evidence. ``serving`` False = ``when_all_down`` decided."""
 
     service: str
     hostnames: tuple[str, ...]
@@ -86,7 +86,7 @@ class HeldView(View, frozen=True, kw_only=True):
 
 
 class ProviderView(View, frozen=True, kw_only=True):
-    """One zone at one provider. ``state`` is Ready, Loading, Failing or Feeding; ``names`` how many names are ours there."""
+    """One zone at one provider. ``state`` is Ready, Loading, Failing or Feeding; ``names`` counts our own there."""
 
     name: str
     kind: str

@@ -1,0 +1,167 @@
+"""Prometheus metrics of the controller: counters and histograms from reports, gauges from the table at scrape time."""
+
+from collections.abc import Callable, Collection
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+from trafficfed.model import Refusal, Row, Source, Value
+from trafficfed.observe import exposition, series
+from trafficfed.reports import (
+    Braked,
+    ClusterChanged,
+    Decided,
+    Observed,
+    ProbeImpossible,
+    ProviderFailed,
+    Published,
+    RefusalCleared,
+    ReportEvent,
+    ServiceRefused,
+    VerdictChanged,
+    Verified,
+)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# The target is 50 ms from event to answer, so buckets are dense around it; the tail is a provider's rate limits.
+PUBLICATION_S = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0)
+# A region is under 2 ms away, a continent under 50, the far side of the earth about 300; 3 s is the default timeout.
+RTT_S = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 1.0, 3.0)
+# A probe later than half the suspicion interval (1 s) makes a failover late.
+LATENESS_S = (0.005, 0.02, 0.1, 0.5, 2.0)
+
+
+class Gauges(Value, frozen=True, kw_only=True):
+    """What is read, not counted: the state of the controller at the moment of a scrape."""
+
+    rows: Collection[Row] = ()
+    sources: Collection[Source] = ()
+    generation: int = 0
+    term: int = 0
+    queue_depth: int = 0
+    held: int = 0
+
+
+class Metrics:
+    """A listener of reports with a registry of its own. Series per service are capped at ``limit`` for each metric."""
+
+    def __init__(self, gauges: Callable[[], Gauges], limit: int = 20_000) -> None:
+        self._gauges = gauges
+        self._limit = limit
+        self.registry = CollectorRegistry()
+        self._probes = series.LastProbes()
+        self._refused: set[Refusal] = set()
+        self._make_counters()
+        self._make_histograms()
+        self._make_gauges()
+        ProcessCollector(registry=self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"trafficfed_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"trafficfed_{name}_seconds", text, labels, buckets=buckets, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"trafficfed_{name}", text, labels, registry=self.registry)
+
+    def _make_counters(self) -> None:
+        self.probes = self._counter("probes", "Probes that came back.", "cluster", "vantage", "result")
+        self.impossible = self._counter("probes_impossible", "Probes that could not be tried from here.", "cluster")
+        self.verdicts = self._counter("verdict_changes", "Verdicts that changed, by new state.", "cluster", "state")
+        self.decisions = self._counter("decisions", "Answers that changed, by what came in.", "cause")
+        self.changes = self._counter("changes", "Changes of one name, by how they ended.", "provider", "outcome")
+        self.verifications = self._counter(
+            "verifications", "Authorities asked for what was published.", "provider", "result"
+        )
+        self.brakes = self._counter("brakes", "Changes held for an operator to confirm.", "provider")
+        self.failures = self._counter("provider_failures", "Reads or writes of a provider that failed.", "provider")
+        self.freshness = self._counter("cluster_changes", "Clusters that changed freshness.", "cluster", "freshness")
+        self.refusals = self._counter("refusals", "Things users wrote that were not taken.", "reason")
+
+    def _make_histograms(self) -> None:
+        self.published = self._histogram(
+            "event_to_publication", "From an event's arrival to the provider's answer.", PUBLICATION_S, "provider"
+        )
+        self.verified = self._histogram(
+            "event_to_verified", "From an event's arrival to the authority's right answer.", PUBLICATION_S, "provider"
+        )
+        self.rtt = self._histogram("probe_rtt", "Kernel round-trip time of probes.", RTT_S, "cluster", "vantage")
+        self.lateness = self._histogram("probe_lateness", "How late a probe started.", LATENESS_S)
+
+    def _make_gauges(self) -> None:
+        self.refused = self._gauge("refused_objects", "Things users wrote that are not taken now.", "reason")
+        self.generation = self._gauge("table_generation", "Generation of the table.")
+        self.term = self._gauge("table_term", "Term of the table.")
+        self.services = self._gauge("services", "GlobalServices in the table.")
+        self.queue = self._gauge("queue_depth", "GlobalServices waiting to be decided.")
+        self.held = self._gauge("held_changes", "Changes that wait for an operator to confirm.")
+        self.dropped = self._gauge("dropped_series", "Series left out of this scrape because there are too many.")
+
+    def __call__(self, event: ReportEvent) -> None:
+        match event:
+            case Observed():
+                self._observed(event)
+            case ProbeImpossible(target):
+                self.impossible.labels(target.cluster).inc()
+            case Published():
+                self._published(event)
+            case Verified():
+                self._verified(event)
+            case VerdictChanged(after=after):
+                self.verdicts.labels(after.cluster, after.state).inc()
+            case Decided(cause=cause):
+                self.decisions.labels(cause).inc()
+            case ClusterChanged():
+                self.freshness.labels(event.cluster, event.freshness).inc()
+            case Braked():
+                self.brakes.labels(event.provider).inc()
+            case ProviderFailed():
+                self.failures.labels(event.provider).inc()
+            case ServiceRefused() | RefusalCleared():
+                self._refusal(event)
+
+    def _observed(self, event: Observed) -> None:
+        seen = event.observation
+        self.probes.labels(seen.cluster, seen.vantage, "passed" if seen.passed else "failed").inc()
+        self.lateness.observe(event.late_s)
+        if seen.rtt_s is not None:
+            self.rtt.labels(seen.cluster, seen.vantage).observe(seen.rtt_s)
+        self._probes.take(seen)
+
+    def _published(self, event: Published) -> None:
+        self.changes.labels(event.provider, event.outcome).inc()
+        if event.outcome == "Done":
+            self.published.labels(event.provider).observe(event.since_event_s)
+
+    def _verified(self, event: Verified) -> None:
+        self.verifications.labels(event.provider, "right" if event.right else "wrong").inc()
+        if event.right:
+            self.verified.labels(event.provider).observe(event.since_event_s)
+
+    def _refusal(self, event: ServiceRefused | RefusalCleared) -> None:
+        refusal = event.refusal
+        new = isinstance(event, ServiceRefused) and refusal not in self._refused
+        if new:
+            self._refused.add(refusal)
+            self.refusals.labels(refusal.reason).inc()
+        elif isinstance(event, RefusalCleared):
+            self._refused.discard(refusal)
+        self.refused.labels(refusal.reason).set(sum(kept.reason == refusal.reason for kept in self._refused))
+
+    def rtt_of(self, service: str, cluster: str, address: str) -> float | None:
+        """The newest latency any vantage saw of a target, None where none did."""
+        return self._probes.rtt_s(service, cluster, address)
+
+    def render(self) -> bytes:
+        """The whole exposition, in Prometheus text format 0.0.4."""
+        now = self._gauges()
+        self._probes.keep({str(row.key) for row in now.rows})
+        families = (*series.of_rows(now.rows), *series.of_sources(now.sources), *self._probes.families())
+        state, dropped = exposition.text(families, self._limit)
+        self.generation.set(now.generation)
+        self.term.set(now.term)
+        self.services.set(len(now.rows))
+        self.queue.set(now.queue_depth)
+        self.held.set(now.held)
+        self.dropped.set(dropped)
+        return generate_latest(self.registry) + state.encode()
