@@ -8,13 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from trafficfed.model import Cluster, Decision, Form, GlobalService, OperatorControl, Row, Rule, Where
 from trafficfed.steering.controls import freeze_of
-from trafficfed.steering.geography import CONTINENT_CENTRES, CONTINENTS
+from trafficfed.steering.geography import CONTINENT_CENTRES
 from trafficfed.steering.last_resort import when_none_serves
-from trafficfed.steering.places import Place, place_of
+from trafficfed.steering.places import Place, direction, place_of
 from trafficfed.steering.standing import Candidate, Standing, candidates, reasons
-from trafficfed.steering.tiers import ORDERING, Location, Tiers, tiers_for
+from trafficfed.steering.tiers import ORDERING, Location, Tiers, offers_of, tiers_for
 
 ANYWHERE = Location()
+CONTINENTS = tuple(
+    Location(Where("continent", code), code, "", (direction(*centre),)) for code, centre in CONTINENT_CENTRES.items()
+)
 
 
 def decide(row: Row, clusters: Mapping[str, Cluster], controls: Sequence[OperatorControl], now_s: float) -> Decision:
@@ -59,30 +62,21 @@ def _rules(row: Row, clusters: Mapping[str, Cluster], serving: tuple[Candidate, 
     places = {
         each.cluster: place_of(clusters.get(each.cluster) or Cluster(name=each.cluster)) for each in row.endpoints
     }
-    chain, form = row.service.steering, row.service.form
-
-    def tiers(location: Location) -> Tiers:
-        return tiers_for(location, chain, serving, places, form)
-
-    anywhere = tiers(ANYWHERE)
+    chain = row.service.steering
+    offers = offers_of(serving, row.service.form)
+    anywhere = tiers_for(ANYWHERE, chain, offers, places)
     if "geo" not in chain:
-        return (_rule(ANYWHERE.where, anywhere, chain),)
-    continents = {code: tiers(_continent(code)) for code in CONTINENTS}
-    countries = {location: tiers(location) for location in _countries(places.values())}
+        return (_rule(ANYWHERE, anywhere, chain),)
+    continents = [(each, tiers_for(each, chain, offers, places)) for each in CONTINENTS]
+    broader = {each.continent: found for each, found in continents}
+    countries = [(each, tiers_for(each, chain, offers, places)) for each in _countries(places.values())]
     # A rule that says what the next more general one says anyway is left out.
+    special = [each for each in countries if each[1] != broader.get(each[0].continent, anywhere)]
+    special += [each for each in continents if each[1] != anywhere]
     return (
-        *(
-            _rule(location.where, found, chain)
-            for location, found in countries.items()
-            if found != continents.get(location.continent, anywhere)
-        ),
-        *(_rule(Where("continent", code), found, chain) for code, found in continents.items() if found != anywhere),
-        _rule(ANYWHERE.where, anywhere, chain),
+        *(_rule(location, found, chain) for location, found in special),
+        _rule(ANYWHERE, anywhere, chain),
     )
-
-
-def _continent(code: str) -> Location:
-    return Location(Where("continent", code), code, "", (CONTINENT_CENTRES[code],))
 
 
 def _countries(places: Iterable[Place]) -> tuple[Location, ...]:
@@ -102,8 +96,8 @@ def _countries(places: Iterable[Place]) -> tuple[Location, ...]:
     )
 
 
-def _rule(where: Where, tiers: Tiers, chain: Sequence[str]) -> Rule:
+def _rule(location: Location, tiers: Tiers, chain: Sequence[str]) -> Rule:
     order = ", ".join(word for word in chain if word in ORDERING)
     first = ", ".join(dict.fromkeys(member.cluster for member in tiers[0]))
     reason = f"{first} first of {len(tiers)} tiers by {order or 'weight'}" if len(tiers) > 1 else f"{first}: one tier"
-    return Rule(where=where, pool=tiers[0], standby=tiers[1:], reason=reason)
+    return Rule(where=location.where, pool=tiers[0], standby=tiers[1:], reason=reason)

@@ -109,8 +109,6 @@ REGIONS = {
     for name in names
 }
 
-CONTINENTS = ("AF", "AN", "AS", "EU", "NA", "OC", "SA")
-
 CONTINENT_CENTRES = {
     "AF": (5.0, 20.0),
     "AN": (-80.0, 0.0),
@@ -136,5 +134,5 @@ _COUNTRIES = {
     "SA": "AR BO BR CL CO EC FK GF GY PE PY SR UY VE",
 }
 
-COUNTRY_CONTINENTS = {country: continent for continent, names in _COUNTRIES.items() for country in names.split()}
+CONTINENTS = {country: continent for continent, names in _COUNTRIES.items() for country in names.split()}
 """ISO 3166-1 alpha-2 (and XK) to continent code, divided as GeoNames and the common address databases divide it."""

@@ -3,20 +3,23 @@
 import math
 
 from trafficfed.model import Cluster, Value
-from trafficfed.steering.geography import CONTINENT_CENTRES, COUNTRY_CONTINENTS, REGIONS
+from trafficfed.steering.geography import CONTINENT_CENTRES, CONTINENTS, REGIONS
 
 EARTH_RADIUS_KM = 6371.0
-"""Mean radius; the haversine formula on a sphere is right to about 0.5 %."""
+"""Mean radius; distances on a sphere are right to about 0.5 %."""
 SAME_PLACE_KM = 50
 """Distances are told apart in steps of this size: the data centres of one metropolis are equally near."""
 
+Direction = tuple[float, float, float]
+"""A point on the sphere as a unit vector from its centre."""
+
 
 class Place(Value, frozen=True):
-    """Where something is, as far as known: empty strings and None mean unknown. Coordinates are degrees."""
+    """Where something is, as far as known: empty strings and None mean unknown."""
 
     continent: str = ""
     country: str = ""
-    point: tuple[float, float] | None = None
+    point: Direction | None = None
 
 
 def place_of(cluster: Cluster) -> Place:
@@ -31,20 +34,27 @@ def place_of(cluster: Cluster) -> Place:
     """
     known = REGIONS.get(cluster.region.lower())
     country = cluster.country.upper() or (known.country if known and not cluster.continent else "")
-    continent = cluster.continent.upper() or COUNTRY_CONTINENTS.get(country, "")
+    continent = cluster.continent.upper() or CONTINENTS.get(country, "")
     if cluster.latitude is not None and cluster.longitude is not None:
-        return Place(continent, country, (cluster.latitude, cluster.longitude))
+        return Place(continent, country, direction(cluster.latitude, cluster.longitude))
     if known and known.country == country:
-        return Place(continent, country, (known.latitude, known.longitude))
-    return Place(continent, country, CONTINENT_CENTRES.get(continent))
+        return Place(continent, country, direction(known.latitude, known.longitude))
+    return Place(
+        continent, country, direction(*CONTINENT_CENTRES[continent]) if continent in CONTINENT_CENTRES else None
+    )
 
 
-def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Great-circle distance by the haversine formula.
+def direction(latitude: float, longitude: float) -> Direction:
+    """Coordinates in degrees as a unit vector."""
+    north, east = math.radians(latitude), math.radians(longitude)
+    return math.cos(north) * math.cos(east), math.cos(north) * math.sin(east), math.sin(north)
 
-    >>> round(distance_km((53.35, -6.26), (50.11, 8.68)) / 10) * 10  # Dublin to Frankfurt
+
+def distance_km(one: Direction, other: Direction) -> float:
+    """Great-circle distance: the angle between two directions, by their dot product, times the radius.
+
+    >>> round(distance_km(direction(53.35, -6.26), direction(50.11, 8.68)) / 10) * 10  # Dublin to Frankfurt
     1090
     """
-    (south, west), (north, east) = ((math.radians(lat), math.radians(lon)) for lat, lon in (one, other))
-    chord = math.sin((north - south) / 2) ** 2 + math.cos(south) * math.cos(north) * math.sin((east - west) / 2) ** 2
-    return 2 * EARTH_RADIUS_KM * math.asin(min(1.0, math.sqrt(chord)))
+    cosine = one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
+    return EARTH_RADIUS_KM * math.acos(max(-1.0, min(1.0, cosine)))

@@ -98,10 +98,11 @@ def reasons(candidate: Candidate) -> tuple[str, ...]:
     """Why each target of an endpoint is in or out, one stable sentence each."""
     if not candidate.judged:
         return (f"{candidate.cluster}: out, it offers nothing of the published form",)
-    return tuple(f"{candidate.cluster} {target}: {_reason(candidate, verdict)}" for target, verdict in candidate.judged)
+    return tuple(f"{candidate.cluster} {target}: {reason(candidate, verdict)}" for target, verdict in candidate.judged)
 
 
-def _reason(candidate: Candidate, verdict: Verdict) -> str:
+def reason(candidate: Candidate, verdict: Verdict) -> str:
+    """Why one target is in or out: stable, so that it changes only when the answer may."""
     if not verdict.serving:
         if candidate.alone:
             return "in, not probed yet but the only endpoint"

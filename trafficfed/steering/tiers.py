@@ -1,10 +1,9 @@
 """The steering chain: its ordering words sort the candidates for one kind of client; equal ones form a tier."""
 
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from trafficfed.model import Form, Member, Value, Where
-from trafficfed.steering.places import SAME_PLACE_KM, Place, distance_km
+from trafficfed.steering.places import SAME_PLACE_KM, Direction, Place, distance_km
 from trafficfed.steering.standing import Candidate
 
 ORDERING = ("geo", "failover")
@@ -19,25 +18,29 @@ class Location(Value, frozen=True):
     where: Where = Where()
     continent: str = ""
     country: str = ""
-    points: tuple[tuple[float, float], ...] = ()
+    points: tuple[Direction, ...] = ()
 
 
-def tiers_for(
-    location: Location, chain: Sequence[str], serving: Sequence[Candidate], places: Mapping[str, Place], form: Form
-) -> Tiers:
+Offers = tuple[tuple[Candidate, Member], ...]
+
+
+def offers_of(serving: Sequence[Candidate], form: Form) -> Offers:
+    """Candidates with what each puts into a pool, in the canonical order that members have in every pool."""
+    return tuple(
+        sorted(((each, member(each, each.serving, form)) for each in serving), key=lambda each: _canonical(each[1]))
+    )
+
+
+def tiers_for(location: Location, chain: Sequence[str], offers: Offers, places: Mapping[str, Place]) -> Tiers:
     """The tiers for clients at a location, first to last: by standing, then by each ordering word from the left."""
-
-    def rank(candidate: Candidate) -> tuple[object, ...]:
-        parts = [_rank(word, location, candidate, places) for word in chain if word in ORDERING]
-        return (candidate.standing, *parts)
-
-    ordered = sorted(serving, key=rank)
-    return tuple(members_of(group, form) for _, group in itertools.groupby(ordered, key=rank))
-
-
-def members_of(group: Iterable[Candidate], form: Form) -> tuple[Member, ...]:
-    """Candidates as the members of one pool, in canonical order."""
-    return tuple(sorted((member(each, each.serving, form) for each in group), key=_canonical))
+    words = [word for word in chain if word in ORDERING]
+    tiers: dict[tuple[int, ...], list[Member]] = {}
+    for candidate, offered in offers:
+        rank = [int(candidate.standing)]
+        for word in words:
+            rank += nearness(location, places[candidate.cluster]) if word == "geo" else (candidate.endpoint.tier,)
+        tiers.setdefault(tuple(rank), []).append(offered)
+    return tuple(tuple(tiers[rank]) for rank in sorted(tiers))
 
 
 def member(candidate: Candidate, targets: tuple[str, ...], form: Form) -> Member:
@@ -50,12 +53,6 @@ def member(candidate: Candidate, targets: tuple[str, ...], form: Form) -> Member
 
 def _canonical(each: Member) -> tuple[str, tuple[str, ...], tuple[str, ...], int]:
     return each.cluster, each.addresses, each.hostnames, each.weight
-
-
-def _rank(word: str, location: Location, candidate: Candidate, places: Mapping[str, Place]) -> tuple[int, int]:
-    if word == "failover":
-        return (candidate.endpoint.tier, 0)
-    return nearness(location, places[candidate.cluster])
 
 
 def nearness(location: Location, place: Place) -> tuple[int, int]:

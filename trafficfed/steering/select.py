@@ -1,0 +1,53 @@
+"""Which rule of a decision is for a client, and what that client can be answered: the meaning of a decision.
+
+A name server may be built any way that is fast; what it answers is right when ``answers`` has it.
+"""
+
+import ipaddress
+import itertools
+
+from trafficfed.model import Client, Decision, Member, Rule
+
+
+def rule_for(decision: Decision, client: Client) -> Rule | None:
+    """The most specific rule that covers a client: the longest network, else subdivision, country, continent, anyone.
+
+    None where the decision gives nothing to this client at all.
+    """
+    networks = [rule for rule in decision.rules if rule.where.kind == "network" and _inside(client, rule.where.value)]
+    if networks:
+        return max(networks, key=lambda rule: ipaddress.ip_network(rule.where.value).prefixlen)
+    by_place = {(rule.where.kind, rule.where.value): rule for rule in decision.rules}
+    places = (("subdivision", client.subdivision), ("country", client.country), ("continent", client.continent))
+    for place in places:
+        if place[1] and place in by_place:
+            return by_place[place]
+    return by_place.get(("any", ""))
+
+
+def _inside(client: Client, network: str) -> bool:
+    if not client.address:
+        return False
+    address, block = ipaddress.ip_address(client.address), ipaddress.ip_network(network)
+    return address.version == block.version and address in block
+
+
+def answers(decision: Decision, client: Client, record_type: str) -> frozenset[tuple[str, ...]]:
+    """Every answer of one type (A, AAAA, CNAME) that is right for a client, each sorted; the empty tuple is NODATA.
+
+    Which members are answered is settled before the type is looked at: the type only filters. Where a decision gives
+    all members there is exactly one right answer, else one for each choice of as many as it picks.
+    """
+    rule = rule_for(decision, client)
+    pool = rule.pool if rule else ()
+    count = min(decision.pick, len(pool)) or len(pool)
+    return frozenset(values_of(chosen, record_type) for chosen in itertools.combinations(pool, count))
+
+
+def values_of(members: tuple[Member, ...], record_type: str) -> tuple[str, ...]:
+    """What members put into a record set of this type, sorted, without repetition."""
+    if record_type == "CNAME":
+        return tuple(sorted({name for member in members for name in member.hostnames}))
+    version = {"A": 4, "AAAA": 6}[record_type]
+    found = {address for member in members for address in member.addresses}
+    return tuple(sorted(each for each in found if ipaddress.ip_address(each).version == version))
