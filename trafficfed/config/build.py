@@ -27,6 +27,7 @@ from trafficfed.config.settings import (
     read_key,
 )
 from trafficfed.model import Cluster, Grant, HealthCheck, Zone
+from trafficfed.steering.geography import REGIONS
 from trafficfed.steering.places import place_of
 
 Place = Callable[..., str]
@@ -78,10 +79,11 @@ def _cluster(section: ClusterSection) -> Cluster:
         offers=section.offers,
     )
     place = place_of(written)
-    latitude, longitude = place.point or (None, None)
-    return msgspec.structs.replace(
-        written, country=place.country, continent=place.continent, latitude=latitude, longitude=longitude
-    )
+    located = msgspec.structs.replace(written, country=place.country, continent=place.continent)
+    region = REGIONS.get(section.region.lower())
+    if region is None or region.country != place.country or section.latitude is not None:
+        return located
+    return msgspec.structs.replace(located, latitude=region.latitude, longitude=region.longitude)
 
 
 def _feed(section: FeedSection, resolve: Resolve) -> FeedSettings:

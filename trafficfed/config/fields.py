@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from trafficfed.config.settings import ListenAddress
-from trafficfed.steering.geography import CONTINENTS
+from trafficfed.steering.geography import CONTINENT_CENTRES
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -105,8 +105,8 @@ def country(value: object) -> str:
 def continent(value: object) -> str:
     """One of the seven two-letter continent codes, in capitals."""
     code = value.upper() if isinstance(value, str) else ""
-    if code not in CONTINENTS:
-        raise ValueError(f"{value!r} is no continent; write one of {', '.join(CONTINENTS)}")
+    if code not in CONTINENT_CENTRES:
+        raise ValueError(f"{value!r} is no continent; write one of {', '.join(CONTINENT_CENTRES)}")
     return code
 
 

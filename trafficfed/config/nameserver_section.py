@@ -10,7 +10,7 @@ from trafficfed.config.fields import Cidr, Continent, Country, DnsName, Duration
 from trafficfed.config.settings import read_key
 from trafficfed.model import RecordSet
 from trafficfed.nameserver.settings import NEGATIVE_TTL_S, NameServerSettings, Place, ServedZone
-from trafficfed.steering.geography import COUNTRY_CONTINENTS
+from trafficfed.steering.geography import CONTINENTS
 
 Ttl = Annotated[int, Field(strict=True, ge=0, le=604800)]
 
@@ -87,7 +87,7 @@ def name_server_settings(section: NameServerSection, resolve: Callable[[str], Pa
 
 def _place(section: PlaceSection) -> Place:
     country = section.country or section.subdivision[:2]
-    continent = section.continent or COUNTRY_CONTINENTS.get(country, "")
+    continent = section.continent or CONTINENTS.get(country, "")
     return Place(network=section.network, continent=continent, country=country, subdivision=section.subdivision)
 
 

@@ -1,0 +1,180 @@
+"""The controller's HTTP API: liveness, readiness, metrics, and JSON of what it knows and does.
+
+Reads need no credentials and are bound to loopback by default; calls that change something carry the bearer token from
+the state folder. The Host header must be an IP address, localhost or a configured name, so that no web page can reach
+the API through a name of its own that resolves to it (DNS rebinding).
+"""
+
+import errno
+import hmac
+import ipaddress
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from trafficfed.config.settings import ListenAddress
+from trafficfed.errors import ConfigError, Refused, TrafficfedError, Transient, Unsafe
+from trafficfed.model import Value
+from trafficfed.observe.metrics import CONTENT_TYPE, Metrics
+from trafficfed.observe.operations import Operations
+
+_STATUS = {ConfigError: 404, Unsafe: 409, Refused: 502, Transient: 503}
+_BACKLOG_S = 5.0  # how long open requests may take to end at shutdown; longer than any handler works
+
+
+class Failed(Value, frozen=True):
+    """The body of every answer that is no success."""
+
+    error: str
+
+
+@asynccontextmanager
+async def serving(
+    operations: Operations, metrics: Metrics, *, listen: ListenAddress, token: str, hosts: Collection[str] = ()
+) -> AsyncIterator[ListenAddress]:
+    """Serve the API while the context lasts; yields the address bound to (port 0 takes a free one).
+
+    Raises ConfigError where the address is taken or is none of this machine's.
+    """
+    runner = web.AppRunner(
+        application(operations, metrics, token, {*hosts, listen.host}), access_log=None, shutdown_timeout=_BACKLOG_S
+    )
+    await runner.setup()
+    try:
+        await _bind(web.TCPSite(runner, listen.host, listen.port), listen)
+        yield ListenAddress(*runner.addresses[0][:2])
+    finally:
+        await runner.cleanup()
+
+
+async def _bind(site: web.TCPSite, listen: ListenAddress) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError(f"api: {listen} is taken by another process; stop that, or set another address") from None
+        raise ConfigError(
+            f"api: cannot listen on {listen} ({error.strerror}); set an address of this machine"
+        ) from None
+
+
+def application(operations: Operations, metrics: Metrics, token: str, hosts: Collection[str] = ()) -> web.Application:
+    """The aiohttp application, for whoever binds it."""
+    app = web.Application(middlewares=[_guard_host(frozenset(hosts)), _guard_writes(token), _told])
+    api = _Handlers(operations, metrics)
+    app.add_routes(
+        [
+            web.get("/livez", api.livez),
+            web.get("/readyz", api.readyz),
+            web.get("/metrics", api.metrics),
+            web.get("/api/status", api.status),
+            web.get("/api/explain", api.explain),
+            web.get("/api/plan", api.plan),
+            web.post("/api/confirm/{id}", api.confirm),
+            web.post("/api/forget/{cluster}", api.forget),
+        ]
+    )
+    return app
+
+
+class _Handlers:
+    """One method a route."""
+
+    def __init__(self, operations: Operations, metrics: Metrics) -> None:
+        self._operations = operations
+        self._metrics = metrics
+
+    async def livez(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(self, _: web.Request) -> web.Response:
+        ready, reasons = self._operations.ready()
+        return web.Response(text="".join(f"{reason}\n" for reason in reasons) or "ok\n", status=200 if ready else 503)
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def status(self, _: web.Request) -> web.Response:
+        return _json(self._operations.status())
+
+    async def explain(self, request: web.Request) -> web.Response:
+        host, client = request.query.get("host", ""), request.query.get("client", "")
+        if not host:
+            return _json(Failed("host is missing; ask for /api/explain?host=NAME&client=ADDRESS"), 400)
+        if client and not _is_ip(client):
+            return _json(Failed(f"client {client!r} is no IP address"), 400)
+        return _json(self._operations.explain(host.lower().removesuffix("."), client))
+
+    async def plan(self, _: web.Request) -> web.Response:
+        return _json(self._operations.plan())
+
+    async def confirm(self, request: web.Request) -> web.Response:
+        return _json(await self._operations.confirm(request.match_info["id"]))
+
+    async def forget(self, request: web.Request) -> web.Response:
+        return _json(await self._operations.forget(request.match_info["cluster"]))
+
+
+def _guard_host(hosts: frozenset[str]) -> Middleware:
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        name = _host_of(request.headers.get("Host", ""))
+        if name == "localhost" or name in hosts or _is_ip(name):
+            return await handler(request)
+        return _json(Failed("this Host is not served; call by address, or list the name under api-hosts"), 421)
+
+    return guard
+
+
+def _guard_writes(token: str) -> Middleware:
+    wanted = f"Bearer {token}".encode()
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        if request.method in ("GET", "HEAD") or hmac.compare_digest(given, wanted):
+            return await handler(request)
+        answer = _json(Failed("this call needs the bearer token that the controller keeps in its state folder"), 401)
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+
+    return guard
+
+
+@web.middleware
+async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every failure as JSON; one request's harms no other, and its cause goes to the log, not to the caller."""
+    try:
+        return await handler(request)
+    except TrafficfedError as error:
+        status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
+        return _json(Failed(str(error)), status)
+    except web.HTTPException as error:
+        return _json(Failed(f"{request.method} {request.path}: {error.reason}"), error.status)
+
+
+def _json(body: Value, status: int = 200) -> web.Response:
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return web.Response(body=msgspec.json.encode(body), status=status, headers=headers, content_type="application/json")
+
+
+def _host_of(header: str) -> str:
+    """The Host header's name without its port.
+
+    >>> _host_of("127.0.0.1:8080"), _host_of("[::1]:8080"), _host_of("LocalHost")
+    ('127.0.0.1', '::1', 'localhost')
+    """
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0].lower()
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
