@@ -100,12 +100,16 @@ T = TypeVar("T", bound=Watched, covariant=True)
 
 
 class Listed(msgspec.Struct, Generic[T], frozen=True):
-    """A complete list of one kind, read from the API server whose kube-system UID is ``server_uid``."""
+    """A complete list of one kind, read from the API server whose kube-system UID is ``server_uid``.
+
+    ``unreadable`` are the ``namespace/name`` of objects that are there, so are not absent, but cannot be decoded.
+    """
 
     kind: type[T]
     objects: tuple[T, ...]
     revision: int
     server_uid: str
+    unreadable: tuple[str, ...] = ()
 
 
 class Upserted(msgspec.Struct, Generic[T], frozen=True):
