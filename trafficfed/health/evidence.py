@@ -1,0 +1,102 @@
+"""What the vantages saw of one target, folded so that the latest run of each vantage is all that is kept."""
+
+from trafficfed.model import HealthCheck, Observation, Value
+
+FRESH_INTERVALS = 3
+"""Evidence is fresh for this many intervals of its check: two probes may be lost before a vantage falls silent."""
+
+
+def horizon_s(check: HealthCheck) -> float:
+    """For how many seconds an observation of this check counts as fresh.
+
+    >>> horizon_s(HealthCheck(interval_s=10))
+    30.0
+    """
+    return float(FRESH_INTERVALS * check.interval_s)
+
+
+class Streak(Value, frozen=True, kw_only=True):
+    """The latest unbroken run of equal results of one vantage on one target.
+
+    ``length`` stops growing where more would change nothing. ``up`` is what this vantage holds after
+    rise and fall, None until one of them was reached. ``error`` and ``rtt_s`` are those of the last observation.
+    """
+
+    vantage: str
+    at_s: float
+    passed: bool
+    length: int = 1
+    up: bool | None = None
+    error: str = ""
+    rtt_s: float | None = None
+
+    def fresh(self, horizon_s: float, now_s: float) -> bool:
+        """Whether it still counts; a moment in the future (a clock was set back) counts no longer than a past one."""
+        return self.at_s - horizon_s <= now_s < self.at_s + horizon_s
+
+
+def after(streak: Streak | None, seen: Observation, check: HealthCheck, *, counted: bool = True) -> Streak:
+    """The vantage's run once ``seen`` came in.
+
+    A gap longer than evidence stays fresh begins anew. ``counted`` False is for a vantage that is distrusted at the
+    moment: its result is kept for comparison, but runs and opinions start again from nothing when it is trusted.
+    """
+    if not counted:
+        length, up = 0, None
+    elif streak is None or not streak.fresh(horizon_s(check), seen.at_s):
+        length, up = 1, None
+    elif streak.passed == seen.passed:
+        length, up = min(streak.length + 1, max(check.rise, check.fall)), streak.up
+    else:
+        length, up = 1, streak.up
+    if length >= (check.rise if seen.passed else check.fall):
+        up = seen.passed
+    return Streak(
+        vantage=seen.vantage,
+        at_s=seen.at_s,
+        passed=seen.passed,
+        length=length,
+        up=up,
+        error=seen.error,
+        rtt_s=seen.rtt_s,
+    )
+
+
+class Evidence(Value, frozen=True):
+    """All that is known from probing one target: a streak a vantage, sorted by vantage."""
+
+    streaks: tuple[Streak, ...] = ()
+
+    def of(self, vantage: str) -> Streak | None:
+        for streak in self.streaks:
+            if streak.vantage == vantage:
+                return streak
+        return None
+
+    def after(self, seen: Observation, check: HealthCheck, *, counted: bool = True) -> "Evidence":
+        """The evidence with one observation more; vantages that fell silent long ago are let go."""
+        changed = after(self.of(seen.vantage), seen, check, counted=counted)
+        kept = [s for s in self.streaks if s.vantage != seen.vantage and s.fresh(horizon_s(check), seen.at_s)]
+        return Evidence(tuple(sorted([*kept, changed], key=_vantage))) if kept else Evidence((changed,))
+
+
+def _vantage(streak: Streak) -> str:
+    return streak.vantage
+
+
+def changes_meaning(before: Evidence, later: Evidence, check: HealthCheck, now_s: float) -> bool:
+    """Whether a judgement on ``later`` can differ from one made on ``before``: most probes only confirm.
+
+    It can where a run or an opinion changed, or where something in ``before`` was no longer fresh.
+    """
+    if len(before.streaks) != len(later.streaks):
+        return True
+    horizon = horizon_s(check)
+    return any(
+        old.vantage != new.vantage
+        or old.passed is not new.passed
+        or old.length != new.length
+        or old.up is not new.up
+        or not old.fresh(horizon, now_s)
+        for old, new in zip(before.streaks, later.streaks, strict=True)
+    )

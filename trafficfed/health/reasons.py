@@ -1,0 +1,22 @@
+"""The CamelCase codes a verdict gives as its reason; they appear in status, metrics and explanations."""
+
+from typing import Final
+
+PROBES_PASSING: Final = "ProbesPassing"
+PROBES_FAILING: Final = "ProbesFailing"
+READY: Final = "Ready"
+NOT_READY: Final = "NotReady"
+NO_CHECK: Final = "NoCheck"
+"""Neither a probe nor readiness can tell anything about the endpoint; it counts as serving."""
+MASS_READINESS_LOSS: Final = "MassReadinessLoss"
+"""Not ready, but so are most services of its cluster at once: readiness alone takes it not out."""
+NO_EVIDENCE: Final = "NoEvidence"
+NO_FRESH_EVIDENCE: Final = "NoFreshEvidence"
+VANTAGE_DISTRUSTED: Final = "VantageDistrusted"
+STALE_READINESS: Final = "StaleReadiness"
+ONLY_ENDPOINT: Final = "OnlyEndpoint"
+FAILBACK_HOLD: Final = "FailbackHold"
+QUARANTINED: Final = "Quarantined"
+DRAINED: Final = "Drained"
+FORCED_UP: Final = "ForcedUp"
+FORCED_DOWN: Final = "ForcedDown"

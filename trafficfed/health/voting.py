@@ -1,0 +1,64 @@
+"""How several vantages' streaks become one opinion about a target: who votes, and what a majority is."""
+
+from collections.abc import Mapping, Sequence, Set
+
+from trafficfed.health.evidence import Evidence, Streak, horizon_s
+from trafficfed.model import HealthCheck, State, Verdict
+
+
+def serving_beneath(verdict: Verdict) -> bool:
+    """What the latches say without any operator control in force."""
+    return verdict.serving if verdict.overruled is None else verdict.overruled
+
+
+def was_down(before: Verdict | None) -> bool:
+    """Whether the last word was that the target is down, so that ``rise`` passes are needed to believe in it again."""
+    if before is None or before.state is State.SERVING:
+        return False
+    return before.state is State.NOT_SERVING or (before.passed and not serving_beneath(before))
+
+
+def voters(
+    evidence: Evidence, cluster: str, check: HealthCheck, homes: Mapping[str, str], distrusted: Set[str], now_s: float
+) -> tuple[Streak, ...]:
+    """The fresh streaks that count: not of distrusted vantages, nor of those inside the target's own cluster
+    unless nobody else reports (inside a cluster, load-balancer addresses are short-circuited to the pods).
+    """
+    horizon = horizon_s(check)
+    fresh = tuple(s for s in evidence.streaks if s.fresh(horizon, now_s) and s.vantage not in distrusted)
+    outside = tuple(s for s in fresh if homes.get(s.vantage) != cluster)
+    return outside or fresh
+
+
+def vote(streak: Streak, before: Verdict | None) -> bool | None:
+    """One vantage's opinion: True up, False down, None while its run is too short to say.
+
+    A first pass is enough where the target was not down: new endpoints serve after it, known ones go on.
+    """
+    if streak.up is None and streak.passed and streak.length and not was_down(before):
+        return True
+    return streak.up
+
+
+def majority(streaks: Sequence[Streak], before: Verdict | None) -> State | None:
+    """What more than half of the voters hold; None where neither opinion has so many, and the last word stands.
+
+    Down needs more than half, hence both of two. A target that never passed and was never down serves
+    from the first pass any of them sees.
+    """
+    votes = [vote(streak, before) for streak in streaks]
+    up, down = votes.count(True), votes.count(False)
+    if 2 * down > len(votes):
+        return State.NOT_SERVING
+    if 2 * up > len(votes) or (up and _new(before)):
+        return State.SERVING
+    return None
+
+
+def suspicious(streaks: Sequence[Streak], check: HealthCheck) -> bool:
+    """Whether some voter has begun to see failures but not yet enough of them to call the target down."""
+    return any(not s.passed and s.up is not False and 0 < s.length < check.fall for s in streaks)
+
+
+def _new(before: Verdict | None) -> bool:
+    return before is None or not (before.passed or before.state is State.NOT_SERVING)
