@@ -1,0 +1,159 @@
+"""The structure of each kind: what fields there are, and how lists and maps merge.
+
+Field names, types and descriptions come from the models of the official client library, which are generated from the
+API server's own OpenAPI document. What those models leave out, how lists and maps merge, is the table here, from
+the ``x-kubernetes-list-type``, ``-list-map-keys``, ``-map-type`` and ``-patch-merge-key`` marks of that document
+(Kubernetes 1.37, api/openapi-spec/v3).
+"""
+
+import datetime
+import importlib
+import re
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+from pydantic import BaseModel
+
+from trafficfed.sandbox.apiserver.kinds import Kind
+
+Shape = Literal["string", "integer", "number", "boolean", "int-or-string", "any", "list", "map", "struct"]
+MODELS = "kubernetes.aio.client.models"
+
+
+class Merge(msgspec.Struct, frozen=True):
+    """How a list merges. ``keys`` identify an item in server-side apply, ``patch_key`` in a strategic merge patch.
+
+    ``defaults`` are values of keys that may be left out. ``values``: a set of scalars.
+    """
+
+    keys: tuple[str, ...] = ()
+    patch_key: str = ""
+    defaults: tuple[tuple[str, str], ...] = ()
+    values: bool = False
+
+
+ATOMIC = Merge()
+LISTS: dict[tuple[str, str], Merge] = {
+    ("V1ObjectMeta", "finalizers"): Merge(values=True),
+    ("V1ObjectMeta", "ownerReferences"): Merge(("uid",), "uid"),
+    ("V1ServiceSpec", "ports"): Merge(("port", "protocol"), "port", (("protocol", "TCP"),)),
+    ("V1ServiceStatus", "conditions"): Merge(("type",), "type"),
+    ("V1NamespaceStatus", "conditions"): Merge(("type",), "type"),
+    ("V1NodeSpec", "podCIDRs"): Merge(values=True),
+    ("V1NodeStatus", "addresses"): Merge(("type",), "type"),
+    ("V1NodeStatus", "conditions"): Merge(("type",), "type"),
+}
+ATOMIC_MAPS = {("V1ServiceSpec", "selector")}
+# References and label selectors are replaced whole.
+ATOMIC_STRUCTS = {"V1ObjectReference", "V1LabelSelector"}
+
+
+class Schema(msgspec.Struct, frozen=True, kw_only=True):
+    """One node of the structure. ``items`` are the elements of a list, ``values`` those of a map."""
+
+    shape: Shape
+    title: str = ""
+    description: str = ""
+    fields: dict[str, "Schema"] = {}
+    required: tuple[str, ...] = ()
+    items: "Schema | None" = None
+    values: "Schema | None" = None
+    merge: Merge = ATOMIC
+    atomic: bool = False
+    format: str = ""
+
+    @property
+    def granular(self) -> bool:
+        """Whether parts of it can have different managers."""
+        if self.shape == "list":
+            return bool(self.merge.keys) or self.merge.values
+        return self.shape in ("map", "struct") and not self.atomic
+
+    def child(self, key: str) -> "Schema":
+        """The structure under one key of a struct or map; anything where nothing is known."""
+        return self.fields.get(key) or self.values or ANY
+
+
+ANY = Schema(shape="any", atomic=True)
+SCALARS: dict[Any, Schema] = {
+    str: Schema(shape="string"),
+    int: Schema(shape="integer"),
+    float: Schema(shape="number"),
+    bool: Schema(shape="boolean"),
+    bytes: Schema(shape="string", format="byte"),
+    datetime.datetime: Schema(shape="string", format="date-time"),
+}
+
+
+class Schemas:
+    """Schemas by kind, read from the client library's models at their first use."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Schema] = {}
+
+    def of(self, kind: Kind) -> Schema:
+        if kind.model not in self._known:
+            self._known[kind.model] = _read_model(load_model(kind.model), "")
+        return self._known[kind.model]
+
+
+def load_model(name: str) -> type[BaseModel]:
+    """
+    >>> load_model("V1ServicePort").__module__
+    'kubernetes.aio.client.models.v1_service_port'
+    """
+    module = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    model: type[BaseModel] = getattr(importlib.import_module(f"{MODELS}.{module}"), name)
+    return model
+
+
+def _read_model(model: type[BaseModel], description: str) -> Schema:
+    fields = dict(_read_fields(model))
+    required = tuple(
+        field.serialization_alias or name for name, field in model.model_fields.items() if field.is_required()
+    )
+    about = description or (model.__doc__ or "").split("Attributes:")[0].strip()
+    atomic = model.__name__ in ATOMIC_STRUCTS
+    return Schema(
+        shape="struct", title=model.__name__, description=about, fields=fields, required=required, atomic=atomic
+    )
+
+
+def _read_fields(model: type[BaseModel]) -> Iterator[tuple[str, Schema]]:
+    for name, field in model.model_fields.items():
+        key = field.serialization_alias or name
+        schema = _read_type(field.annotation, field.description or "")
+        if schema.shape == "list":
+            schema = msgspec.structs.replace(schema, merge=LISTS.get((model.__name__, key), ATOMIC))
+        if (model.__name__, key) in ATOMIC_MAPS:
+            schema = msgspec.structs.replace(schema, atomic=True)
+        yield key, schema
+
+
+def _read_type(annotation: Any, description: str) -> Schema:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _read_type(arguments[0], description)
+    if origin in (typing.Union, types.UnionType):
+        return _read_union([argument for argument in arguments if argument is not type(None)], description)
+    if origin is list:
+        return Schema(shape="list", items=_read_type(arguments[0], ""), description=description)
+    if origin is dict:
+        return Schema(shape="map", values=_read_type(arguments[1], ""), description=description)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _read_model(annotation, description)
+    return msgspec.structs.replace(SCALARS.get(annotation, ANY), description=description)
+
+
+def _read_union(members: list[Any], description: str) -> Schema:
+    if len(members) == 1:
+        return _read_type(members[0], description)
+    shapes = {_read_type(member, "").shape for member in members}
+    if shapes == {"integer", "string"}:
+        return Schema(shape="int-or-string", description=description)
+    if shapes == {"integer", "number"}:
+        return Schema(shape="number", description=description)
+    return msgspec.structs.replace(ANY, description=description)
