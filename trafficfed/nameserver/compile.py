@@ -1,0 +1,73 @@
+"""Rows become lookup structures: for each client the pool of the rule that a decision has for it."""
+
+from collections.abc import Iterable
+
+from trafficfed.model import Decision, Form, Member, Row, Rule
+from trafficfed.nameserver.names import to_wire
+from trafficfed.nameserver.networks import Networks
+from trafficfed.nameserver.pools import Pool, Sample, pool
+from trafficfed.nameserver.whereabouts import Located
+
+AnyPool = Pool | Sample
+PLACES = ("subdivision", "country", "continent")  # most specific first
+
+
+class Service:
+    """A compiled decision. ``uniform`` is the one pool where every client gets the same, else None; ``default``
+    is for those of unknown place."""
+
+    __slots__ = ("_networks", "_placed", "_places", "default", "form", "hostnames", "owned", "uniform")
+
+    def __init__(self, row: Row) -> None:
+        """Raises ValueError where the decision holds what is no address, hostname or CIDR range."""
+        decision = row.decision or Decision(service=row.key, hostnames=row.service.hostnames)
+        self.hostnames = decision.hostnames
+        # A frozen decision may still have a name that the service gave up and another took.
+        self.owned = frozenset(map(to_wire, row.service.hostnames))
+        self.form: Form = decision.form
+        pools = _pools(decision)
+        last = decision.default
+        self.default: AnyPool = pools[last.pool] if last else pool((), decision)
+        self.uniform: AnyPool | None = self.default if len(pools) <= 1 else None
+        self._networks = Networks(
+            [(rule.where.value, pools[rule.pool]) for rule in decision.rules if rule.where.kind == "network"]
+        )
+        self._places = tuple(
+            _by_value((rule for rule in decision.rules if rule.where.kind == kind), pools) for kind in PLACES
+        )
+        self._placed = any(self._places)
+
+    def pool_for(self, located: Located) -> tuple[AnyPool, int]:
+        """The pool for a client, and the shortest prefix whose whole block gets it; never 0, as clients differ.
+
+        Within one network rule places do not matter, so neither does the size of the place's block.
+        """
+        found, prefix = self._networks.find(located.address, located.bits)
+        if found is None:
+            found = self._by_place(located)
+            prefix = max(prefix, located.prefix) if self._placed else prefix
+        return found, max(prefix, 1)
+
+    def _by_place(self, located: Located) -> AnyPool:
+        client = located.client
+        subdivisions, countries, continents = self._places
+        return (
+            subdivisions.get(client.subdivision)
+            or countries.get(client.country)
+            or continents.get(client.continent)
+            or self.default
+        )
+
+
+def _pools(decision: Decision) -> dict[tuple[Member, ...], AnyPool]:
+    """One compiled pool for all rules that give the same, so that equal answers are one object and blocks join."""
+    found: dict[tuple[Member, ...], AnyPool] = {}
+    for rule in decision.rules:
+        if rule.pool not in found:
+            found[rule.pool] = pool(rule.pool, decision)
+    return found
+
+
+def _by_value(rules: Iterable[Rule], pools: dict[tuple[Member, ...], AnyPool]) -> dict[str, AnyPool]:
+    """An empty place is nobody's."""
+    return {rule.where.value: pools[rule.pool] for rule in rules if rule.where.value}

@@ -1,0 +1,153 @@
+"""One query in, one response out: the hot path, without I/O and without parsing what needs none."""
+
+from typing import NamedTuple
+
+from trafficfed.model import Form
+from trafficfed.nameserver import edns
+from trafficfed.nameserver.compile import Service
+from trafficfed.nameserver.draw import Draw
+from trafficfed.nameserver.edns import Edns, Subnet
+from trafficfed.nameserver.index import NO_DATA, NO_SUCH_NAME, Authority, Index, Node
+from trafficfed.nameserver.names import name_end
+from trafficfed.nameserver.records import (
+    ANY,
+    AXFR,
+    BADVERS,
+    CNAME,
+    FORMERR,
+    IXFR,
+    NOERROR,
+    NOTIMP,
+    NXDOMAIN,
+    OPT,
+    REFUSED,
+    SERVFAIL,
+    Answers,
+    Heads,
+    heads,
+)
+from trafficfed.nameserver.whereabouts import Whereabouts
+
+_ONE_QUESTION = b"\0\1\0\0\0\0"  # the counts of questions, answers and authorities of every query that we answer
+_CLASS_IN = b"\0\1"
+_PLAIN = {code: heads(code, authoritative=False) for code in (FORMERR, SERVFAIL, NOTIMP, REFUSED)}
+_BADVERS = heads(NOERROR, authoritative=False)
+_NOT_HERE = frozenset({AXFR, IXFR})
+_META = frozenset((OPT, *(kind.to_bytes(2) for kind in (249, 250, 253, 254))))  # TKEY, TSIG, MAILB, MAILA: RFC 6895
+
+
+class Section(NamedTuple):
+    """What follows the question: flags and counts, the records, the ECS scope, and the rcode to count."""
+
+    heads: Heads
+    body: bytes
+    scope: int = 0
+    rcode: int = NOERROR
+
+
+class Responder:
+    """Answers queries from an index. ``index`` may be replaced at any time; ``ready`` False answers SERVFAIL.
+
+    ``rcodes`` counts responses by rcode, ``dropped`` what got none.
+    """
+
+    def __init__(self, index: Index, whereabouts: Whereabouts, draw: Draw) -> None:
+        self.index = index
+        self.ready = False
+        self.rcodes = [0] * (BADVERS + 1)
+        self.dropped = 0
+        self._whereabouts = whereabouts
+        self._draw = draw
+
+    def answer(self, packet: bytes, client: str, stream: bool = False) -> bytes | None:
+        """The response to a packet from an address, None where it deserves none (a response, or cut off its header)."""
+        if len(packet) < 12 or packet[2] & 0x80:
+            self.dropped += 1
+            return None
+        if packet[2] & 0x78:
+            return self._bare(packet, NOTIMP)
+        node = self.index.names.get(packet[12 : (end := packet.find(0, 12) + 1)].lower())
+        if node is None:
+            end = name_end(packet, 12)
+        if not end or packet[4:10] != _ONE_QUESTION or len(packet) < end + 4:
+            return self._bare(packet, FORMERR)
+        asked = edns.NONE
+        if len(packet) > end + 4 or packet[10:12] != b"\0\0":
+            try:
+                asked = edns.read(packet, end + 4)
+            except edns.Malformed:
+                return self._bare(packet, FORMERR)
+        section = self._section(packet, end, node, asked, client)
+        return self._compose(packet, end + 4, section, asked, stream)
+
+    def _section(self, packet: bytes, end: int, node: Node | None, asked: Edns, client: str) -> Section:
+        kind = packet[end : end + 2]
+        if asked.version:
+            return Section(_BADVERS, b"", 0, BADVERS)
+        if packet[end + 2 : end + 4] != _CLASS_IN or kind in _NOT_HERE:
+            return _failure(REFUSED)
+        if kind in _META:
+            return _failure(NOTIMP)
+        name = packet[12:end].lower()
+        if node is None:
+            zone = self.index.zone_of(name)
+            if zone is None:
+                return _failure(REFUSED)
+            node = self.index.wildcard(name)
+            if node is None:
+                return _negative(NO_SUCH_NAME, zone, end, NXDOMAIN) if self.ready else _failure(SERVFAIL)
+        if not self.ready:
+            return _failure(SERVFAIL)
+        static = node.static
+        answer = static.get(kind) or static.get(CNAME)
+        if answer is not None:
+            return Section(answer.heads, answer.bodies[0])
+        service = node.service
+        if kind == ANY and (static or (service and service.form is Form.ADDRESS)):
+            return Section(node.zone.everything.heads, node.zone.everything.bodies[0])
+        if service is None:
+            return _negative(NO_DATA, node.zone, end)
+        answers, scope = self._steer(service, name, asked.subnet, client)
+        answer = answers.get(kind) or answers.get(CNAME)
+        if answer is None:
+            return _negative(NO_DATA, node.zone, end, scope=scope)
+        bodies = answer.bodies
+        return Section(answer.heads, bodies[0 if len(bodies) == 1 else self._draw.rotation(len(bodies))], scope)
+
+    def _steer(self, service: Service, name: bytes, subnet: Subnet | None, client: str) -> tuple[Answers, int]:
+        """What a client may get, and the scope of that: 0 where all get the same, or none may be told apart."""
+        located = subnet is not None and subnet.source > 0
+        who = subnet.address if subnet is not None and located else client
+        pool, scope = service.uniform, 0
+        if pool is None and subnet is not None and not located:
+            pool = service.default  # source prefix 0 asks not to be located, RFC 7871 section 7.1.2
+        elif pool is None:
+            pool, scope = service.pool_for(self._whereabouts.locate(who))
+        return pool.choose(self._draw, name, who), scope
+
+    def _bare(self, packet: bytes, rcode: int) -> bytes:
+        """A header alone: the question could not be read, or is none of this protocol's kind."""
+        self.rcodes[rcode] += 1
+        return packet[:2] + bytes((0x80 | packet[2] & 0x79, rcode)) + bytes(8)
+
+    def _compose(self, packet: bytes, end: int, section: Section, asked: Edns, stream: bool) -> bytes:
+        """Header, the question as it was written (a resolver may check its letters' case), records, EDNS."""
+        choice, body, scope, rcode = section
+        self.rcodes[rcode] += 1
+        head, opt = choice[packet[2] & 1], b""
+        if asked.size:
+            head, opt = choice[packet[2] & 1 | 2], edns.write(asked, scope, rcode >> 4)
+        response = b"".join((packet[:2], head, packet[12:end], body, opt))
+        if stream or len(response) <= edns.PLAIN_LIMIT or len(response) <= min(asked.size, edns.PAYLOAD):
+            return response
+        cut = bytes((head[0] | 2, head[1])) + head[2:4] + b"\0\0\0\0" + head[8:]
+        return b"".join((packet[:2], cut, packet[12:end], opt))
+
+
+def _failure(rcode: int) -> Section:
+    return Section(_PLAIN[rcode], b"", 0, rcode)
+
+
+def _negative(choice: Heads, zone: Authority, end: int, rcode: int = NOERROR, scope: int = 0) -> Section:
+    """No data or no such name: the SOA's owner is a pointer to the end of the question's name."""
+    return Section(choice, (0xC000 | end - len(zone.name)).to_bytes(2) + zone.soa, scope, rcode)
