@@ -167,3 +167,9 @@ class DoneView(View, frozen=True, kw_only=True):
     """What a confirm or forget did, in one sentence."""
 
     message: str
+
+
+class VersionView(View, frozen=True, kw_only=True):
+    """Which trafficfed this is."""
+
+    version: str

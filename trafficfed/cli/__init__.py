@@ -1,0 +1,3 @@
+from trafficfed.cli.group import main
+
+__all__ = ["main"]

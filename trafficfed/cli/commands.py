@@ -1,0 +1,191 @@
+"""What each sub-command takes. Their bodies import what does the work, so that ``--help`` loads none of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+CONFIG: Decorator = click.option(
+    "--config",
+    "-c",
+    type=click.Path(path_type=Path),
+    envvar="TRAFFICFED_CONFIG",
+    default=Path("trafficfed.yaml"),
+    show_default=True,
+    show_envvar=True,
+    help="The configuration file.",
+)
+OUTPUT: Decorator = click.option(
+    "--output",
+    "-o",
+    type=click.Choice(["table", "json", "yaml"]),
+    default="table",
+    show_default=True,
+    help="How to write what was found.",
+)
+
+
+@click.command(short_help="Run the controller.")
+@CONFIG
+def run(config: Path) -> None:
+    """Run the controller: watch the clusters, judge, decide, publish.
+
+    \b
+    Ends with 0 when told to stop (SIGTERM, SIGINT), 2 where the configuration or an address in it is wrong.
+    \b
+    Example:
+      trafficfed run --config /etc/trafficfed/trafficfed.yaml
+    """
+    from trafficfed.cli import processes
+
+    processes.run(config)
+
+
+@click.command(short_help="Run a name server of our own.")
+@CONFIG
+def nameserver(config: Path) -> None:
+    """Run a name server of our own, fed by the controllers that the section `nameserver` names.
+
+    \b
+    Ends with 0 when told to stop (SIGTERM, SIGINT), 2 where the configuration or an address in it is wrong.
+    \b
+    Example:
+      trafficfed nameserver --config /etc/trafficfed/nameserver.yaml
+    """
+    from trafficfed.cli import processes
+
+    processes.nameserver(config)
+
+
+@click.command(short_help="Print what would change, and change nothing.")
+@CONFIG
+@OUTPUT
+def plan(config: Path, output: str) -> int:
+    """Print what would change at the providers, and change nothing.
+
+    \b
+    Ends with 0 where nothing would change, 1 where something would, 2 where the configuration is wrong.
+    \b
+    Examples:
+      trafficfed plan
+      trafficfed plan --output json | jq '.changes[].name'
+    """
+    from trafficfed.cli import processes
+
+    return processes.plan(config, output)
+
+
+@click.command(short_help="Say which answer a client gets, and why.")
+@click.argument("hostname")
+@click.option("--client", metavar="IP", default="", help="Who asks; without it, a client of unknown place.")
+@CONFIG
+@OUTPUT
+def explain(hostname: str, client: str, config: Path, output: str) -> int:
+    """Say which answer a client gets for HOSTNAME, and why.
+
+    Asks the running controller; where none answers, the last table on disk is explained and the exit code is 3.
+
+    \b
+    Ends with 0 where something serves, 1 where nothing does, 2 for a name nobody has, 3 without a controller.
+    \b
+    Examples:
+      trafficfed explain web.fed.example.org
+      trafficfed explain web.fed.example.org --client 192.0.2.7 --output yaml
+    """
+    from trafficfed.cli import asking
+
+    return asking.explain(config, hostname, client, output)
+
+
+@click.command(short_help="Show clusters, services and verdicts.")
+@click.option("--watch", "-w", is_flag=True, help="Show it again every two seconds until interrupted.")
+@CONFIG
+@OUTPUT
+def status(watch: bool, config: Path, output: str) -> int:
+    """Show clusters, services, verdicts, refusals and held changes.
+
+    Asks the running controller; where none answers, the last table on disk is shown and the exit code is 3.
+
+    \b
+    Ends with 0 where it is in working order, 1 where the controller is not ready, 3 without a controller.
+    \b
+    Examples:
+      trafficfed status --watch
+      trafficfed status --output json | jq '.services[] | select(.serving | not)'
+    """
+    from trafficfed.cli import asking
+
+    return asking.status(config, output, watch=watch)
+
+
+@click.command(short_help="Let one held change go on.")
+@click.argument("confirm_id", metavar="ID")
+@CONFIG
+@OUTPUT
+def confirm(confirm_id: str, config: Path, output: str) -> int:
+    """Let the one change with this ID go on that a brake holds; `status` and `plan` list them.
+
+    \b
+    Ends with 0 when done, 2 where no change has this ID, 3 without a controller.
+    \b
+    Example:
+      trafficfed confirm 7f3a90
+    """
+    from trafficfed.cli import asking
+
+    return asking.confirm(config, confirm_id, output)
+
+
+@click.command(short_help="Let a gone cluster's endpoints leave.")
+@click.argument("cluster")
+@CONFIG
+@OUTPUT
+def forget(cluster: str, config: Path, output: str) -> int:
+    """Let every endpoint of a CLUSTER that is no more leave.
+
+    \b
+    Ends with 0 when done, 2 where no cluster has this name, 3 without a controller.
+    \b
+    Example:
+      trafficfed forget eu-west-old
+    """
+    from trafficfed.cli import asking
+
+    return asking.forget(config, cluster, output)
+
+
+@click.command(short_help="Show a whole fleet on this machine, live.")
+@click.option("--check", is_flag=True, help="Fail a region over unattended, measure it, and end.")
+def demo(check: bool) -> int:
+    """Three regions, a controller and a name server on this machine, with a live view and what to try.
+
+    \b
+    With --check ends with 0 where the failover was right and in time, 1 where it was not.
+    \b
+    Examples:
+      trafficfed demo
+      trafficfed demo --check
+    """
+    from trafficfed.cli import processes
+
+    return processes.demo(check=check)
+
+
+@click.command(short_help="Print the version.")
+@OUTPUT
+def version(output: str) -> int:
+    """Print the version.
+
+    \b
+    Example:
+      trafficfed version --output json
+    """
+    from trafficfed.cli import asking
+
+    return asking.version(output)
+
+
+ALL: tuple[click.Command, ...] = (run, nameserver, plan, explain, status, confirm, forget, demo, version)

@@ -1,0 +1,70 @@
+"""The ``trafficfed`` command: its sub-commands, and how every error becomes one line and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from trafficfed.cli import commands
+from trafficfed.cli.failures import EXIT_INTERRUPTED, exit_code
+from trafficfed.errors import TrafficfedError
+
+EPILOG = """\b
+Exit codes:
+  0  all went well
+  1  a difference or a problem was found, or something failed
+  2  the command line or the configuration is wrong
+  3  the controller could not be reached
+
+\b
+Examples:
+  trafficfed run --config trafficfed.yaml
+  trafficfed plan --output json
+  trafficfed explain web.fed.example.org --client 192.0.2.7
+  trafficfed status --watch
+"""
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=EPILOG,
+)
+def trafficfed() -> None:
+    """One name for a Service in many Kubernetes clusters, always pointing at the clusters that can serve it."""
+
+
+for command in commands.ALL:
+    trafficfed.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code; errors are one line each on standard error, never a traceback."""
+    sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        result = trafficfed.main(arguments, prog_name="trafficfed", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        _tell(error.format_message())
+        return error.exit_code
+    except TrafficfedError as error:
+        _tell(str(error))
+        return exit_code(error)
+    except (KeyboardInterrupt, click.Abort):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; the interpreter's own flush at exit must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _tell(message: str) -> None:
+    for text in message.splitlines():
+        click.echo(f"trafficfed: {text}", err=True)

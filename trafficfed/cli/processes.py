@@ -1,0 +1,54 @@
+"""Commands that run the program itself, in this process."""
+
+import os
+from pathlib import Path
+
+from trafficfed.cli.configured import settings_of
+from trafficfed.cli.failures import EXIT_FOUND
+from trafficfed.cli.output import Screen, write
+from trafficfed.config.settings import Settings
+from trafficfed.errors import ConfigError
+
+
+def run(config: Path) -> None:
+    """The controller, until it is told to stop."""
+    settings = _of_controller(config)
+    from trafficfed import app
+
+    app.run(settings)
+
+
+def plan(config: Path, output: str) -> int:
+    """What would change, without changing it."""
+    settings = _of_controller(config)
+    from trafficfed import app
+
+    view = app.plan(settings)
+    write(view, output, Screen.of_terminal(os.environ))
+    return EXIT_FOUND if view.changes or view.held else 0
+
+
+def nameserver(config: Path) -> None:
+    """A name server, until it is told to stop."""
+    settings = settings_of(config).nameserver
+    if settings is None:
+        raise ConfigError(f"{config}: nameserver: is missing; add the section, or name the file that has it")
+    import asyncio
+
+    from trafficfed.nameserver.process import serve
+
+    asyncio.run(serve(settings))
+
+
+def demo(*, check: bool) -> int:
+    """A whole fleet on this machine, live or unattended."""
+    from trafficfed.sandbox import demo
+
+    return demo.run(check=check)
+
+
+def _of_controller(config: Path) -> Settings:
+    settings = settings_of(config)
+    if not settings.zones:
+        raise ConfigError(f"{config}: zones: is missing; this file is a name server's, a controller needs more")
+    return settings
