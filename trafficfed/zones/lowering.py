@@ -1,0 +1,115 @@
+"""From a decision to the plain record sets that say the same, as far as plain record sets can; every loss is named."""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from trafficfed.model import Capabilities, Decision, Form, Member, RecordSet, Rule, Value, Zone
+
+
+class Lowered(Value, frozen=True, kw_only=True):
+    """What a provider can hold of one decision in one zone.
+
+    ``names`` are the decision's hostnames in the zone, also those without any record now. ``losses`` are sentences that
+    begin with the loss's word. ``refusal`` is not empty where a loss is not accepted: then nothing may change.
+    """
+
+    names: tuple[str, ...] = ()
+    sets: tuple[RecordSet, ...] = ()
+    losses: tuple[str, ...] = ()
+    refusal: str = ""
+
+
+def lower(decision: Decision, capabilities: Capabilities, zone: Zone, zones: Sequence[Zone] = ()) -> Lowered:
+    """The default rule's pool as A, AAAA or CNAME; ``zones`` are all configured ones: a name belongs to the deepest.
+
+    A loss (``geo``, ``weighted``) must be listed in ``zone.approximate``, else the decision is refused.
+    """
+    names = tuple(name for name in sorted(set(decision.hostnames)) if zone_of(name, (zone, *zones)) == zone.name)
+    if not names:
+        return Lowered()
+    losses = {word: text for word, text in (_geo_loss(decision), _weight_loss(decision)) if text}
+    texts = tuple(f"{word}: {text}" for word, text in sorted(losses.items()))
+    missing = sorted(losses.keys() - set(zone.approximate))
+    if missing:
+        return Lowered(names=names, losses=texts, refusal=_refusal(texts, missing, zone))
+    ttl = max(decision.ttl, capabilities.ttl_floor)
+    sets = tuple(record_set for name in names for record_set in _sets(name, ttl, decision))
+    return Lowered(names=names, sets=sets, losses=texts)
+
+
+def zone_of(name: str, zones: Iterable[Zone]) -> str:
+    """The name of the deepest zone that a name lies in, empty where none does.
+
+    >>> zone_of("a.eu.example.org", (Zone(name="example.org"), Zone(name="eu.example.org")))
+    'eu.example.org'
+    """
+    inside = [zone.name for zone in zones if name == zone.name or name.endswith(f".{zone.name}")]
+    return max(inside, key=len, default="")
+
+
+def _sets(name: str, ttl: int, decision: Decision) -> list[RecordSet]:
+    pool = _carrying(decision.default)
+    if decision.form is Form.HOSTNAME:
+        target = _cname(pool)
+        return [RecordSet(name=name, type="CNAME", ttl=ttl, values=(target,))] if target else []
+    families = _families(pool)
+    return [
+        RecordSet(name=name, type=rdtype, ttl=ttl, values=tuple(sorted(values)))
+        for rdtype, values in sorted(families.items())
+    ]
+
+
+def _families(pool: Iterable[Member]) -> dict[str, set[str]]:
+    families: dict[str, set[str]] = {}
+    for member in pool:
+        for text in member.addresses:
+            address = ipaddress.ip_address(text)
+            families.setdefault("A" if address.version == 4 else "AAAA", set()).add(str(address))
+    return families
+
+
+def _carrying(rule: Rule | None) -> tuple[Member, ...]:
+    """The members that get traffic: those of weight 0 only where there is no other."""
+    pool = rule.pool if rule else ()
+    return tuple(member for member in pool if member.weight > 0) or pool
+
+
+def _cname(pool: Sequence[Member]) -> str:
+    """The one hostname that a CNAME can hold: of the heaviest member, then the first by cluster and name."""
+    ordered = sorted(pool, key=lambda member: (-member.weight, member.cluster))
+    return next((f"{min(member.hostnames).lower().rstrip('.')}." for member in ordered if member.hostnames), "")
+
+
+def _geo_loss(decision: Decision) -> tuple[str, str]:
+    default = decision.default
+    others = [rule for rule in decision.rules[:-1] if default is None or rule.pool != default.pool]
+    places = ", ".join(f"{rule.where.kind} {rule.where.value}" for rule in others[:5])
+    more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+    return "geo", f"clients of {places}{more} get the default answer" if others else ""
+
+
+def _weight_loss(decision: Decision) -> tuple[str, str]:
+    pool = _carrying(decision.default)
+    if decision.form is Form.HOSTNAME:
+        hostnames = sorted({hostname for member in pool for hostname in member.hostnames})
+        kept = _cname(pool).rstrip(".")
+        return "weighted", f"of {len(hostnames)} hostnames a CNAME holds {kept} only" if len(hostnames) > 1 else ""
+    uneven = decision.pick > 0 and any(_uneven(pool, version) for version in (4, 6))
+    return "weighted", "every address is answered with the same share" if uneven else ""
+
+
+def _uneven(pool: Sequence[Member], version: int) -> bool:
+    """Whether the weights differ from what equal shares of all addresses of one family give."""
+    counts = [
+        (member.weight, sum(ipaddress.ip_address(text).version == version for text in member.addresses))
+        for member in pool
+    ]
+    return len({Fraction(weight, count) for weight, count in counts if count}) > 1
+
+
+def _refusal(texts: Sequence[str], missing: Sequence[str], zone: Zone) -> str:
+    return (
+        f"plain record sets cannot express this ({'; '.join(texts)}): accept it with approximate: "
+        f"[{', '.join(missing)}] in zone {zone.name}, or publish the zone at a provider that can"
+    )

@@ -1,0 +1,87 @@
+"""What one GlobalService wants in one zone at one provider, and why what it no longer wants may go."""
+
+from collections.abc import Iterable, Sequence
+
+from trafficfed.model import Capabilities, RecordSet, Row, ServiceKey, Value, Zone
+from trafficfed.zones.lowering import Lowered, lower
+
+
+class Wish(Value, frozen=True, kw_only=True):
+    """The newest wish of a service replaces the one before; a service that is gone wishes no names.
+
+    ``names`` are the hostnames it holds in the zone, ``sets`` what shall stand there. A value that leaves has a cause
+    where it is in ``known`` (a target still in the table: a verdict or a rule took it out) or ``departed`` (it
+    left the table by a watched deletion or change); a whole name where it is in ``released`` (dropped by a watched
+    edit or deletion of the object). Whatever leaves without a cause is braked, and kept while the view of the fleet is
+    incomplete. ``refusal``: what stands is left as it is, for this reason.
+    """
+
+    service: ServiceKey
+    names: tuple[str, ...] = ()
+    sets: tuple[RecordSet, ...] = ()
+    known: frozenset[str] = frozenset()
+    departed: frozenset[str] = frozenset()
+    released: frozenset[str] = frozenset()
+    refusal: str = ""
+    event_at_s: float = 0.0
+
+    def after(self, earlier: "Wish") -> "Wish":
+        """This wish with the causes of an earlier one that may not be carried out yet.
+
+        The time is that of the earliest event not yet answered for, so that delays are measured whole.
+        """
+        return Wish(
+            service=self.service,
+            names=self.names,
+            sets=self.sets,
+            known=self.known,
+            departed=self.departed | earlier.departed,
+            released=(self.released | earlier.released) - set(self.names),
+            refusal=self.refusal,
+            event_at_s=min(self.event_at_s, earlier.event_at_s),
+        )
+
+
+def make_wish(
+    row: Row,
+    zone: Zone,
+    capabilities: Capabilities,
+    zones: Sequence[Zone] = (),
+    *,
+    departed: Iterable[str] = (),
+    released: Iterable[str] = (),
+    event_at_s: float = 0.0,
+) -> tuple[Wish, Lowered]:
+    """The wish of a row with a decision, and the lowering it came from (for its losses)."""
+    lowered = lower(row.decision, capabilities, zone, zones) if row.decision else Lowered()
+    wish = Wish(
+        service=row.key,
+        names=lowered.names,
+        sets=lowered.sets,
+        known=known_targets(row),
+        departed=frozenset(target.lower() for target in departed),
+        released=frozenset(released),
+        refusal=lowered.refusal,
+        event_at_s=event_at_s,
+    )
+    return wish, lowered
+
+
+def known_targets(row: Row) -> frozenset[str]:
+    """Every address and hostname that the row may make us answer, now or after the next verdict."""
+    offered = {target for endpoint in row.endpoints for target in (*endpoint.targets, *endpoint.hostnames)}
+    return frozenset(target.lower() for target in {*offered, *row.service.fallback, *row.last_good})
+
+
+def re_resolved(before: Row | None, after: Row) -> frozenset[str]:
+    """Addresses that left because a load balancer's hostname, still offered by the cluster, now resolves to others."""
+    if before is None:
+        return frozenset()
+    offers = {endpoint.cluster: endpoint for endpoint in after.endpoints}
+    old = {
+        target
+        for endpoint in before.endpoints
+        if endpoint.cluster in offers and set(endpoint.hostnames) & set(offers[endpoint.cluster].hostnames)
+        for target in endpoint.resolved
+    }
+    return frozenset(old - known_targets(after))
