@@ -1,0 +1,92 @@
+"""A complete list of one kind, page by page; and what a list and the first part of a watch both amount to."""
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import msgspec
+
+from trafficfed.kubernetes_api.failures import Expired
+from trafficfed.kubernetes_api.messages import (
+    Added,
+    Bookmark,
+    Deleted,
+    Failure,
+    Message,
+    Modified,
+    Progress,
+    Unreadable,
+    key_of,
+)
+from trafficfed.kubernetes_api.resource import Resource
+from trafficfed.kubernetes_api.transport import Reader
+from trafficfed.kubernetes_api.wire import Watched, Wire
+
+T = TypeVar("T", bound=Watched)
+
+# client-go's page size; 500 Services are under a megabyte.
+PAGE = 500
+
+
+class PageMeta(Wire, frozen=True):
+    resource_version: str = ""
+    continue_: str = msgspec.field(default="", name="continue")
+
+
+class Page(Wire, frozen=True):
+    """One page with its objects still raw, so that each can fail alone."""
+
+    metadata: PageMeta
+    items: list[msgspec.Raw] | None = None
+
+
+@dataclass(slots=True)
+class Gathered(Generic[T]):
+    """All objects of one kind, while they come in."""
+
+    objects: dict[str, T] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    def take(self, message: Message[T] | Unreadable) -> None:
+        """One event before the list is complete; bookmarks and failures are the reader's to handle."""
+        match message:
+            case Added(found) | Modified(found):
+                self.objects[key_of(found.metadata)] = found
+            case Deleted(found):
+                self.objects.pop(key_of(found.metadata), None)
+            case Unreadable(meta, deleted, error):
+                self.objects.pop(key_of(meta), None)
+                self.unreadable.pop(key_of(meta), None)
+                if not deleted:
+                    self.unreadable[key_of(meta)] = error
+            case Bookmark() | Failure():
+                raise AssertionError(f"{message} is no object")
+
+
+async def list_all(reader: Reader, resource: Resource[T]) -> tuple[Gathered[T], str]:
+    """The whole list and its revision. Raises Transient or Refused.
+
+    A continue token that expires on the way (a list longer than etcd's compaction interval) leads to one unpaged list.
+    """
+    try:
+        return await _pages(reader, resource, {"limit": str(PAGE)})
+    except Expired:
+        return await _pages(reader, resource, {})
+
+
+async def _pages(reader: Reader, resource: Resource[T], params: dict[str, str]) -> tuple[Gathered[T], str]:
+    gathered: Gathered[T] = Gathered()
+    decoder = msgspec.json.Decoder(resource.kind)
+    while True:
+        page = await reader.get_json(resource.path, Page, params)
+        for raw in page.items or ():
+            gathered.take(_read(raw, decoder))
+        if not page.metadata.continue_:
+            return gathered, page.metadata.resource_version
+        params = {**params, "continue": page.metadata.continue_}
+
+
+def _read(raw: msgspec.Raw, decoder: "msgspec.json.Decoder[T]") -> Added[T] | Unreadable:
+    try:
+        return Added(decoder.decode(raw))
+    except msgspec.ValidationError as error:
+        return Unreadable(msgspec.json.decode(raw, type=Progress).metadata, deleted=False, error=str(error))

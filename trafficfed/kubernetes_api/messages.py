@@ -1,0 +1,89 @@
+"""What a watch stream says, line by line; one object that cannot be read harms only itself."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from trafficfed.errors import Transient
+from trafficfed.kubernetes_api.failures import Status
+from trafficfed.kubernetes_api.wire import Meta, Watched, Wire
+
+T = TypeVar("T", bound=Watched)
+
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+
+class Added(Wire, Generic[T], frozen=True, tag="ADDED", tag_field="type"):
+    object: T
+
+
+class Modified(Wire, Generic[T], frozen=True, tag="MODIFIED", tag_field="type"):
+    object: T
+
+
+class Deleted(Wire, Generic[T], frozen=True, tag="DELETED", tag_field="type"):
+    object: T
+
+
+class Progress(Wire, frozen=True):
+    """The object of a bookmark: only its revision counts, and whether the initial events end with it."""
+
+    metadata: Meta
+
+
+class Bookmark(Wire, frozen=True, tag="BOOKMARK", tag_field="type"):
+    object: Progress
+
+    @property
+    def ends_initial_events(self) -> bool:
+        annotations: Mapping[str, str] = self.object.metadata.annotations or {}
+        return annotations.get(INITIAL_EVENTS_END) == "true"
+
+
+class Failure(Wire, frozen=True, tag="ERROR", tag_field="type"):
+    object: Status
+
+
+class Unreadable(Wire, frozen=True):
+    """An object that is there, or was until now, but does not have the shape of its kind."""
+
+    metadata: Meta
+    deleted: bool
+    error: str
+
+
+Message = Added[T] | Modified[T] | Deleted[T] | Bookmark | Failure
+
+
+class _Envelope(Wire, frozen=True):
+    type: str
+    object: Progress
+
+
+class Messages(Generic[T]):
+    """Decodes the lines of one kind's watch."""
+
+    def __init__(self, kind: type[T]) -> None:
+        union: Any = Added[kind] | Modified[kind] | Deleted[kind] | Bookmark | Failure  # type: ignore[valid-type]
+        self._decoder: msgspec.json.Decoder[Message[T]] = msgspec.json.Decoder(union)
+
+    def read(self, line: bytes) -> Message[T] | Unreadable:
+        """Raises Transient where the line is no watch event at all: then the stream itself is broken."""
+        try:
+            return self._decoder.decode(line)
+        except msgspec.DecodeError as error:
+            return _unreadable(line, error)
+
+
+def key_of(meta: Meta) -> str:
+    """``namespace/name``; the bare name for what has no namespace."""
+    return f"{meta.namespace}/{meta.name}" if meta.namespace else meta.name
+
+
+def _unreadable(line: bytes, error: msgspec.DecodeError) -> Unreadable:
+    try:
+        envelope = msgspec.json.decode(line, type=_Envelope)
+    except msgspec.DecodeError:
+        raise Transient(f"the watch sent what is no event: {error}") from error
+    return Unreadable(envelope.object.metadata, envelope.type == "DELETED", str(error))
