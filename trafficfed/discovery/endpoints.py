@@ -1,0 +1,115 @@
+"""One cluster's endpoint, from what it states now and what the table has."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from trafficfed.discovery.annotations import LARGEST, PREFIX, Targets
+from trafficfed.discovery.claims import Claim, refusal
+from trafficfed.discovery.guard import Guard
+from trafficfed.discovery.offers import Offer
+from trafficfed.model import Endpoint, Refusal, ServiceKey
+
+Resolved = Callable[[str], tuple[str, ...] | None]
+"""The last known addresses of a load balancer's hostname, None where it was never resolved."""
+
+S = TypeVar("S")
+
+
+def build_endpoint(
+    key: ServiceKey, offer: Offer, hostnames: Sequence[str], guard: Guard, resolved: Resolved
+) -> tuple[Endpoint | None, tuple[Refusal, ...]]:
+    """The endpoint, None where nothing usable is left of it, and what was refused.
+
+    A new address that may not be published, or none at all, is no reason to lose the one the table has.
+    """
+    sieve = _Sieve(offer, hostnames, guard, resolved)
+    targets = sieve.usable(offer.targets)
+    if not targets and offer.old is not None:
+        targets = sieve.usable(Targets(offer.old.addresses, offer.old.hostnames))
+    refusals = [refusal(key, offer.cluster, "ForbiddenAddress", why) for why in sieve.refused]
+    if _is_waiting(offer):
+        refusals.append(refusal(key, offer.cluster, "NoAddress", _waiting_text(offer)))
+    endpoint = _endpoint(offer, targets, sieve.found(targets.hostnames)) if targets else None
+    return endpoint, tuple(refusals)
+
+
+class _Sieve:
+    """Law 11 for one offer: lets through what every zone of the service's names allows, and notes the rest."""
+
+    def __init__(self, offer: Offer, hostnames: Sequence[str], guard: Guard, resolved: Resolved) -> None:
+        self.refused: dict[str, None] = {}
+        self._offer, self._hostnames, self._guard, self._resolved = offer, hostnames, guard, resolved
+        by_zone = {zone.name: name for name in hostnames if (zone := guard.zone_of(name)) is not None}
+        self._zones = tuple(by_zone.values())
+
+    def usable(self, targets: Targets) -> Targets:
+        return Targets(self._allowed(targets.addresses), tuple(filter(self._may_point_at, targets.hostnames)))
+
+    def found(self, names: Iterable[str]) -> tuple[str, ...]:
+        """What the hostnames resolve to; what the table has where they do not, or to nothing that is allowed."""
+        addresses: set[str] = set()
+        for name in names:
+            addresses.update(self._allowed(self._resolved(name) or ()) or self._known(name))
+        return tuple(sorted(addresses))
+
+    def _known(self, name: str) -> tuple[str, ...]:
+        old = self._offer.old
+        return self._allowed(old.resolved) if old is not None and name in old.hostnames else ()
+
+    def _may_point_at(self, name: str) -> bool:
+        if name in self._hostnames:
+            self.refused[f"{name} would point at itself; name the load balancer instead"] = None
+            return False
+        answer = self._resolved(name)
+        return not answer or bool(self._allowed(answer)) or bool(self._known(name))
+
+    def _allowed(self, addresses: Iterable[str]) -> tuple[str, ...]:
+        return tuple(address for address in addresses if not self._objection(address))
+
+    def _objection(self, address: str) -> str:
+        for name in self._zones:
+            if why := self._guard.objection(address, self._offer.cluster, name):
+                self.refused[why] = None
+                return why
+        return ""
+
+
+def _is_waiting(offer: Offer) -> bool:
+    claim = offer.claim
+    return claim is not None and claim.targets_known and not offer.targets and "target" not in claim.broken
+
+
+def _waiting_text(offer: Offer) -> str:
+    what = "no node is ready" if offer.claim is not None and offer.claim.via_nodes else "its status names no address"
+    kept = "the last known addresses stay" if offer.old is not None else "it waits for one"
+    return f"{what}; {kept} (or name one with {PREFIX}target)"
+
+
+def _endpoint(offer: Offer, targets: Targets, found: tuple[str, ...]) -> Endpoint:
+    claim, old = offer.claim, offer.old
+    if claim is None:
+        assert old is not None, "an offer without a claim is the table's endpoint"
+        return replace(old, addresses=targets.addresses, hostnames=targets.hostnames, resolved=found)
+    return Endpoint(
+        cluster=offer.cluster,
+        addresses=targets.addresses,
+        hostnames=targets.hostnames,
+        resolved=found,
+        ports=claim.ports,
+        weight=_setting(claim, "weight", claim.weight, old.weight if old else 0, 100),
+        tier=_setting(claim, "tier", claim.tier, old.tier if old else LARGEST, 0),
+        ready=claim.ready if claim.ready_known or old is None else old.ready,
+        drained=_setting(claim, "drain", claim.drained, old.drained if old else True, False),
+        uid=claim.uid,
+        created_s=claim.created_s,
+        health_check=_setting(claim, "health-check", claim.health_check, old.health_check if old else None, None),
+    )
+
+
+def _setting(claim: Claim, annotation: str, stated: S | None, where_broken: S, where_absent: S) -> S:
+    """What the annotation says; where it cannot be read, what the table has or what harms nobody."""
+    if annotation in claim.broken:
+        return where_broken
+    return where_absent if stated is None else stated

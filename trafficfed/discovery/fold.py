@@ -1,0 +1,156 @@
+"""The fold: what all clusters say about one service, and what the table has of it, become one GlobalService.
+
+A pure function of its inputs: the order in which clusters and events came does not matter (law 5), save for what the
+table keeps on purpose: the incumbent's names and contested settings.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from trafficfed.discovery.admission import OwnerOf, admit
+from trafficfed.discovery.annotations import PREFIX
+from trafficfed.discovery.claims import refusal
+from trafficfed.discovery.endpoints import Resolved, build_endpoint
+from trafficfed.discovery.inventory import Inventory, Standing
+from trafficfed.discovery.offers import Offer, offers_of
+from trafficfed.model import Endpoint, Form, GlobalService, HealthCheck, Refusal, Row, ServiceKey, Value
+
+S = TypeVar("S")
+
+
+class Departed(Value, frozen=True):
+    """Addresses and hostnames of one cluster that the service no longer has. ``watched``: they left by a watched
+    change or an operator's word, so that no brake counts them."""
+
+    cluster: str
+    addresses: tuple[str, ...]
+    watched: bool
+
+
+class Folded(Value, frozen=True, kw_only=True):
+    """What one service is now; ``service`` is None where nothing is left of it. Sorted by cluster.
+
+    ``refusals`` are all that stand against its objects now: one that is no longer among them is cleared.
+    """
+
+    service: GlobalService | None = None
+    endpoints: tuple[Endpoint, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    departed: tuple[Departed, ...] = ()
+
+
+def never_resolved(_: str) -> None:
+    """A lookup that knows no hostname."""
+
+
+def fold(
+    key: ServiceKey,
+    inventory: Inventory,
+    row: Row | None,
+    owner_of: OwnerOf,
+    resolved: Resolved = never_resolved,
+) -> Folded:
+    """Fold one service. ``owner_of`` tells which service holds a hostname in the table."""
+    admitted = admit(key, offers_of(key, inventory, row), row, inventory, owner_of)
+    refusals = [refused for claim in inventory.claims(key) for refused in claim.refusals]
+    refusals += admitted.refusals
+    members, endpoints = [], []
+    for offer in admitted.members:
+        endpoint, objections = build_endpoint(key, offer, admitted.hostnames, inventory.guard, resolved)
+        refusals += objections
+        if endpoint is not None:
+            members.append(offer)
+            endpoints.append(endpoint)
+    service = None
+    if endpoints:
+        service, conflicts = _service(key, admitted.hostnames, members, endpoints, inventory, row)
+        refusals += conflicts
+    return Folded(
+        service=service,
+        endpoints=tuple(endpoints),
+        refusals=tuple(sorted(set(refusals), key=_refusal_order)),
+        departed=_departed(key, inventory, row, endpoints, resolved),
+    )
+
+
+def _service(
+    key: ServiceKey,
+    hostnames: tuple[str, ...],
+    members: Sequence[Offer],
+    endpoints: Sequence[Endpoint],
+    inventory: Inventory,
+    row: Row | None,
+) -> tuple[GlobalService, list[Refusal]]:
+    before = row.service if row is not None else None
+    steering, others = _contested("steering", members, before.steering if before else None, ("multivalue",))
+    ttl, more = _contested("ttl", members, before.ttl if before else None, 30)
+    # each cluster's own check rules its own endpoint, so that different ones are no conflict
+    check, _ = _contested("health-check", members, before.health_check if before else None, HealthCheck())
+    only_hostnames = not any(endpoint.addresses for endpoint in endpoints)
+    has_apex = any(map(inventory.guard.is_apex, hostnames))
+    service = GlobalService(
+        key=key,
+        hostnames=hostnames,
+        steering=steering,
+        health_check=check,
+        ttl=ttl,
+        form=Form.HOSTNAME if only_hostnames and not has_apex else Form.ADDRESS,
+        origin=tuple(f"{endpoint.cluster}:Service/{key.namespace}/{key.name}" for endpoint in endpoints),
+    )
+    return service, [*others, *more]
+
+
+def _contested(annotation: str, members: Sequence[Offer], before: S | None, default: S) -> tuple[S, list[Refusal]]:
+    """One setting of the whole service. The table's value holds while any cluster states it, or may state it for all
+    that is known; else the oldest object that states one decides. Who states another value gets a Conflict."""
+    stating = [(offer, value) for offer in members if (value := _stated(offer, annotation)) is not None]
+    silent = any(offer.is_silent_on(annotation) for offer in members)
+    if before is not None and (silent or any(value == before for _, value in stating)):
+        winner = before
+    elif stating:
+        winner = min(stating, key=lambda pair: pair[0].age_order)[1]
+    else:
+        winner = default
+    return winner, [_conflict(offer, annotation, winner) for offer, value in stating if value != winner]
+
+
+def _stated(offer: Offer, annotation: str) -> Any:
+    return getattr(offer.claim, annotation.replace("-", "_"), None)
+
+
+def _conflict(offer: Offer, annotation: str, winner: object) -> Refusal:
+    assert offer.claim is not None, "only a claim states something"
+    holding = ",".join(winner) if isinstance(winner, tuple) else winner
+    text = f"{PREFIX}{annotation}: {holding} holds for the whole service; state the same in every cluster"
+    return refusal(offer.claim.key, offer.cluster, "Conflict", text)
+
+
+def _departed(
+    key: ServiceKey, inventory: Inventory, row: Row | None, endpoints: Iterable[Endpoint], resolved: Resolved
+) -> tuple[Departed, ...]:
+    """What the row had and the service no longer has, by cluster; watched and unwatched apart."""
+    now = {endpoint.cluster: endpoint for endpoint in endpoints}
+    found = []
+    for old in row.endpoints if row is not None else ():
+        after = now.get(old.cluster, Endpoint(cluster=old.cluster))
+        gone = {*old.targets, *old.hostnames} - {*after.targets, *after.hostnames}
+        watched = {address for address in gone if _was_watched(address, key, old, after, inventory)}
+        for addresses, is_watched in ((gone - watched, False), (watched, True)):
+            if addresses:
+                found.append(Departed(old.cluster, tuple(sorted(addresses)), is_watched))
+    return tuple(found)
+
+
+def _was_watched(address: str, key: ServiceKey, old: Endpoint, after: Endpoint, inventory: Inventory) -> bool:
+    standing = inventory.standing(old.cluster, key)
+    if not isinstance(standing, Standing):
+        if address in standing.targets.addresses or address in standing.targets.hostnames:
+            return False  # still offered: guardrails took it
+        if address in old.resolved and old.hostnames == after.hostnames:
+            return True  # the owner of the load balancer's name said so
+        return inventory.is_watched(old.cluster, key)
+    return standing is Standing.LEFT_WATCHED
+
+
+def _refusal_order(refused: Refusal) -> tuple[str, str, str]:
+    return (refused.cluster, refused.reason, refused.message)

@@ -1,0 +1,392 @@
+"""The Inventory: what all clusters offer now, folded event by event, never forgetting more than law 1 allows."""
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar, assert_never
+
+from msgspec.structs import replace
+
+from trafficfed.discovery.absence import judge_absence
+from trafficfed.discovery.claims import Claim, read_claim, service_key
+from trafficfed.discovery.cluster_view import ClusterView, Name
+from trafficfed.discovery.guard import Guard
+from trafficfed.kubernetes_api import wire
+from trafficfed.model import Cluster, Freshness, Row, ServiceKey, Source, Value, Zone
+
+W = TypeVar("W", bound=wire.Watched)
+
+_PRUNED_FROM = 64
+
+
+class Taken(Value, frozen=True):
+    """What an event changed: the services to fold again, and the state of its cluster for the table.
+
+    ``source`` is None where the cluster is no more (forgotten, or not configured).
+    """
+
+    dirty: frozenset[ServiceKey] = frozenset()
+    source: Source | None = None
+
+
+class Standing(enum.Enum):
+    """What is known of a cluster's endpoint where there is no claim of it to go by."""
+
+    HELD = "held: nothing says that it is gone, the table's endpoint stays"
+    LEFT = "left: by a list or a change of configuration"
+    LEFT_WATCHED = "left: deleted before our eyes, or by an operator's word"
+
+
+class Inventory:
+    """Claims of every configured cluster, over a table that it only reads.
+
+    ``rows`` and ``sources`` are live views of the table: absence is judged against them, never against
+    an empty memory. All keys that ``Taken.dirty`` names are to be folded, and their rows committed together.
+    """
+
+    def __init__(
+        self,
+        clusters: Mapping[str, Cluster],
+        zones: Sequence[Zone],
+        rows: Mapping[ServiceKey, Row],
+        sources: Mapping[str, Source],
+    ) -> None:
+        self.guard = Guard(clusters, zones)
+        self._rows = rows
+        self._table_sources = sources
+        self._views: dict[str, ClusterView] = {}
+        self._sources: dict[str, Source] = {}
+        self._left: dict[str, dict[ServiceKey, bool]] = {}
+        self._claimants: dict[ServiceKey, set[str]] = {}
+        self._stating: dict[str, set[tuple[ServiceKey, str]]] = {}
+        for cluster in clusters.values():
+            self._add(cluster)
+
+    # ------------------------------------------------------------------ what the fold asks
+
+    def clusters_of(self, key: ServiceKey) -> frozenset[str]:
+        """Clusters that have an annotated object of this identity, as far as seen."""
+        return frozenset(self._claimants.get(key, ()))
+
+    def claims(self, key: ServiceKey) -> tuple[Claim, ...]:
+        """What the clusters whose view is trusted say about a service, by cluster; withdrawing objects included."""
+        found = (self._claim(cluster, key) for cluster in sorted(self._claimants.get(key, ())))
+        return tuple(claim for claim in found if claim is not None)
+
+    def standing(self, cluster: str, key: ServiceKey) -> Claim | Standing:
+        """The claim that stands for a cluster's endpoint, or what else is known of it."""
+        left = self._left.get(cluster, {})
+        if key in left:
+            return Standing.LEFT_WATCHED if left[key] else Standing.LEFT
+        claim = self._claim(cluster, key)
+        return claim if claim is not None and claim.offers else Standing.HELD
+
+    def is_watched(self, cluster: str, key: ServiceKey) -> bool:
+        """Whether the claim's last change came by watch, not by a list."""
+        view = self._views.get(cluster)
+        return view is not None and key in view.watched
+
+    def stating(self, hostname: str) -> frozenset[ServiceKey]:
+        """Every service that some object claims this hostname for."""
+        return frozenset(key for key, _ in self._stating.get(hostname, ()))
+
+    def row(self, key: ServiceKey) -> Row | None:
+        """The table's row of any service."""
+        return self._rows.get(key)
+
+    # ------------------------------------------------------------------ what changes it
+
+    def source(self, cluster: str) -> Source | None:
+        """The present state of one configured cluster's view."""
+        return self._sources.get(cluster)
+
+    def opening(self, now_s: float) -> tuple[Source, ...]:
+        """The sources at the start of a process: nothing is listed yet, so all that the table has is stale."""
+        for cluster, view in self._views.items():
+            self._sources[cluster] = self._assessed(view, self._sources[cluster], now_s)
+        gone = {endpoint.cluster for row in self._rows.values() for endpoint in row.endpoints} - self._views.keys()
+        reason = "not in the configuration; its endpoints stay until it is forgotten"
+        orphans = [
+            _at(self._table_sources.get(name, Source(cluster=name)), Freshness.STALE, reason, now_s) for name in gone
+        ]
+        return tuple(sorted([*self._sources.values(), *orphans], key=lambda source: source.cluster))
+
+    def take(self, cluster: str, event: wire.Event, now_s: float) -> Taken:
+        """Fold in one event of one cluster; the cost follows the change, save for complete lists."""
+        view = self._views.get(cluster)
+        if view is None:
+            return Taken()
+        before = self._is_trusted(view)
+        dirty = self._fold(view, event, before)
+        after = self._is_trusted(view)
+        is_service_list = isinstance(event, wire.Listed) and event.kind is wire.Service
+        if after and (is_service_list or not before):
+            dirty |= self._settle_absence(view)
+        if before != after:
+            dirty |= self._all_of(view)
+        return self._taken(view, dirty if before or after else set(), now_s)
+
+    def confirm(self, cluster: str, now_s: float) -> Taken:
+        """An operator's word that what a Suspect cluster shows is true: lifts exactly what is held of it now.
+
+        Held endpoints leave. An unknown API server, or one that went back in time, is taken as it was last listed.
+        """
+        view = self._views.get(cluster)
+        if view is None:
+            return Taken()
+        dirty = set(view.missing)
+        if self._is_suspect_server(view):
+            self._adopt(view)
+            if self._is_trusted(view):
+                dirty |= self._all_of(view)
+                view.missing |= self._in_table(cluster) - self._offered(view)
+        self._left[cluster].update(dict.fromkeys(view.missing, True))
+        view.missing.clear()
+        return self._taken(view, dirty, now_s)
+
+    def forget(self, cluster: str) -> Taken:
+        """An operator's word that a cluster is no more: its endpoints leave. Still configured, it begins anew."""
+        dirty = self._in_table(cluster)
+        if (view := self._views.pop(cluster, None)) is not None:
+            dirty |= self._drop(view)
+            self._sources.pop(cluster)
+            self._add(view.cluster, known=False)
+        self._left[cluster] = dict.fromkeys(self._in_table(cluster), True)
+        return Taken(frozenset(dirty))
+
+    def configure(self, clusters: Mapping[str, Cluster], zones: Sequence[Zone]) -> frozenset[ServiceKey]:
+        """Take over a new configuration; every service is to be folded again. A cluster that is configured no longer
+        leaves nothing behind but the table's endpoints; one that moved to another clusterset is to be listed again."""
+        self.guard = Guard(clusters, zones)
+        before = self._rows.keys() | self._claimants.keys()
+        for name, view in list(self._views.items()):
+            view.watched.clear()  # what leaves now leaves by this change, not by what was watched before
+            cluster = clusters.get(name)
+            if cluster is not None and cluster.clusterset == view.cluster.clusterset:
+                view.cluster = cluster
+            else:
+                self._drop(self._views.pop(name))
+                self._sources.pop(name)
+        for cluster in clusters.values():
+            if cluster.name not in self._views:
+                self._add(cluster)
+        return frozenset(before)
+
+    # ------------------------------------------------------------------ events
+
+    def _fold(self, view: ClusterView, event: wire.Event, trusted: bool) -> set[ServiceKey]:
+        match event:
+            case wire.Listed():
+                return self._take_list(view, event)
+            case wire.Upserted():
+                return self._take_object(view, event.object, event.revision, removed=False, trusted=trusted)
+            case wire.Removed():
+                return self._take_object(view, event.object, event.revision, removed=True, trusted=trusted)
+            case wire.Lost(kind, reason):
+                view.kinds[kind].live, view.kinds[kind].reason = False, reason
+                return set()
+            case wire.Resumed(kind):
+                view.kinds[kind].live = view.kinds[kind].listed
+                return set()
+            case _:
+                assert_never(event)
+
+    def _take_list(self, view: ClusterView, event: wire.Listed[wire.Watched]) -> set[ServiceKey]:
+        source = self._sources[view.cluster.name]
+        if not source.uid:
+            source = self._sources[view.cluster.name] = replace(source, uid=event.server_uid)
+        is_first = view.take_list(event.kind, event.server_uid)
+        if event.kind is wire.Service:
+            view.went_back = event.server_uid == source.uid and event.revision < source.revision
+            view.revision = event.revision
+            changed = view.services.changes(_only(wire.Service, event.objects), view.cluster)
+            view.watched.clear()
+            return set().union(*(self._store(view, key, claim) for key, claim in changed.items()))
+        if event.kind is wire.EndpointSlice:
+            counted = view.slices.replace(_only(wire.EndpointSlice, event.objects))
+            return set(view.services.claims) if is_first else self._claimed(view, counted)
+        changed_addresses = view.nodes.replace(_only(wire.Node, event.objects))
+        view.watched -= view.services.via_nodes
+        return set(view.services.via_nodes) if changed_addresses or is_first else set()
+
+    def _take_object(
+        self, view: ClusterView, object_: wire.Watched, revision: int, *, removed: bool, trusted: bool
+    ) -> set[ServiceKey]:
+        if not view.kinds[type(object_)].listed:
+            return set()  # without a list there is nothing that this could be a change of
+        match object_:
+            case wire.Service():
+                return self._take_service(view, object_, revision, removed=removed, trusted=trusted)
+            case wire.EndpointSlice():
+                return self._claimed(view, view.slices.remove(object_) if removed else view.slices.put(object_))
+            case wire.Node():
+                changed = view.nodes.remove(object_) if removed else view.nodes.put(object_)
+                dirty = set(view.services.via_nodes) if changed else set()
+                view.watched |= dirty
+                return dirty
+
+    def _take_service(
+        self, view: ClusterView, service: wire.Service, revision: int, *, removed: bool, trusted: bool
+    ) -> set[ServiceKey]:
+        key = service_key(view.cluster, service.metadata.namespace, service.metadata.name)
+        before = view.services.claims.get(key)
+        claim = None if removed else read_claim(service, view.cluster)
+        if claim == before and not (removed and key in view.missing):
+            return set()
+        view.revision = max(view.revision, revision)
+        view.watched.add(key)
+        dirty = self._store(view, key, claim)
+        if trusted and not (claim is not None and claim.offers):
+            self._leave(view, key)
+        return dirty
+
+    def _store(self, view: ClusterView, key: ServiceKey, claim: Claim | None) -> set[ServiceKey]:
+        """Keep a claim (None drops it); returns its key and those that claim any hostname it had or has."""
+        name = view.cluster.name
+        before = view.services.put(key, claim)
+        dirty = {key}
+        for hostname in before.hostnames if before is not None else ():
+            stating = self._stating[hostname]
+            stating.discard((key, name))
+            dirty.update(other for other, _ in stating)
+            if not stating:
+                del self._stating[hostname]
+        for hostname in claim.hostnames if claim is not None else ():
+            self._stating.setdefault(hostname, set()).add((key, name))
+        if claim is None:
+            self._unclaim(key, name)
+            return dirty
+        self._claimants.setdefault(key, set()).add(name)
+        if claim.offers:
+            self._left[name].pop(key, None)
+            view.missing.discard(key)
+        return dirty
+
+    def _unclaim(self, key: ServiceKey, cluster: str) -> None:
+        claimants = self._claimants.get(key, set())
+        claimants.discard(cluster)
+        if not claimants:
+            self._claimants.pop(key, None)
+
+    def _drop(self, view: ClusterView) -> set[ServiceKey]:
+        return set().union(*(self._store(view, key, None) for key in list(view.services.claims)))
+
+    # ------------------------------------------------------------------ law 1
+
+    def _settle_absence(self, view: ClusterView) -> set[ServiceKey]:
+        """Judge what the table has of this cluster and the view, now complete and trusted, has not."""
+        name = view.cluster.name
+        offered = self._offered(view)
+        in_table = self._in_table(name)
+        left = {key: watched for key, watched in self._left[name].items() if key in in_table and key not in offered}
+        absence = judge_absence(in_table - left.keys(), offered, view.missing)
+        view.missing = set(absence.held)
+        self._left[name] = left | dict.fromkeys(absence.leaving, False)
+        return set(absence.leaving | absence.held)
+
+    def _leave(self, view: ClusterView, key: ServiceKey) -> None:
+        """A watched withdrawal; noted only where the table has something to lose, and until it has lost it."""
+        name = view.cluster.name
+        view.missing.discard(key)
+        left = self._left[name]
+        if self._has(name, key):
+            left[key] = True
+        if len(left) >= _PRUNED_FROM and len(left).bit_count() == 1:
+            self._left[name] = {key: watched for key, watched in left.items() if self._has(name, key)}
+
+    def _has(self, cluster: str, key: ServiceKey) -> bool:
+        row = self._rows.get(key)
+        return row is not None and any(endpoint.cluster == cluster for endpoint in row.endpoints)
+
+    def _in_table(self, cluster: str) -> set[ServiceKey]:
+        return {key for key in self._rows if self._has(cluster, key)}
+
+    def _offered(self, view: ClusterView) -> set[ServiceKey]:
+        return {key for key, claim in view.services.claims.items() if claim.offers}
+
+    def _is_suspect_server(self, view: ClusterView) -> bool:
+        known = self._sources[view.cluster.name].uid
+        return view.went_back or any(kind.listed and kind.uid != known for kind in view.kinds.values())
+
+    def _is_trusted(self, view: ClusterView) -> bool:
+        return view.kinds[wire.Service].listed and not self._is_suspect_server(view)
+
+    def _adopt(self, view: ClusterView) -> None:
+        """Take the API server that listed last as the one we know; views from another one are to be listed again."""
+        name = view.cluster.name
+        for kind in view.kinds.values():
+            if kind.uid != view.latest_uid:
+                kind.disown()
+        view.went_back = False
+        revision = view.revision if view.kinds[wire.Service].listed else 0
+        self._sources[name] = replace(self._sources[name], uid=view.latest_uid, revision=revision)
+
+    # ------------------------------------------------------------------ the answer
+
+    def _taken(self, view: ClusterView, dirty: set[ServiceKey], now_s: float) -> Taken:
+        name = view.cluster.name
+        self._sources[name] = self._assessed(view, self._sources[name], now_s)
+        return Taken(frozenset(self._with_rivals(dirty)), self._sources[name])
+
+    def _with_rivals(self, keys: set[ServiceKey]) -> set[ServiceKey]:
+        """The keys, and those that claim a hostname which one of them has: what one loses another may gain."""
+        found = set(keys)
+        for key in keys:
+            row = self._rows.get(key)
+            hostnames = set(row.service.hostnames) if row is not None else set()
+            for cluster in self._claimants.get(key, ()):
+                hostnames.update(self._views[cluster].services.claims[key].hostnames)
+            for hostname in hostnames:
+                found.update(other for other, _ in self._stating.get(hostname, ()))
+        return found
+
+    def _assessed(self, view: ClusterView, source: Source, now_s: float) -> Source:
+        freshness, reason = self._freshness(view, source)
+        revision = max(source.revision, view.revision) if self._is_trusted(view) else source.revision
+        missing = tuple(sorted(view.missing))
+        return _at(replace(source, revision=revision, missing=missing), freshness, reason, now_s)
+
+    def _freshness(self, view: ClusterView, source: Source) -> tuple[Freshness, str]:
+        lost = view.lost()
+        if self._is_suspect_server(view):
+            doubt = (
+                f"its state is older than revision {source.revision} that was known; was it restored from a backup?"
+                if view.went_back
+                else f"another API server answers: kube-system UID {view.other_uid(source.uid)}, known is {source.uid}"
+            )
+        elif view.missing:
+            doubt = f"{len(view.missing)} endpoints are gone from a complete list at once"
+        else:
+            return (Freshness.STALE, lost) if lost else (Freshness.FRESH, "")
+        held = f"{doubt}; all is kept until confirmed"
+        return Freshness.SUSPECT, f"{held}; {lost}" if lost else held
+
+    # ------------------------------------------------------------------ small change
+
+    def _add(self, cluster: Cluster, *, known: bool = True) -> None:
+        source = self._table_sources.get(cluster.name) if known else None
+        source = source or Source(cluster=cluster.name)
+        view = self._views[cluster.name] = ClusterView(cluster)
+        view.missing = {key for key in source.missing if self._has(cluster.name, key)}
+        self._sources[cluster.name] = source
+        self._left.setdefault(cluster.name, {})
+
+    def _claim(self, cluster: str, key: ServiceKey) -> Claim | None:
+        view = self._views.get(cluster)
+        return view.claim(key) if view is not None and self._is_trusted(view) else None
+
+    def _all_of(self, view: ClusterView) -> set[ServiceKey]:
+        return view.services.claims.keys() | self._in_table(view.cluster.name)
+
+    def _claimed(self, view: ClusterView, services: Iterable[Name]) -> set[ServiceKey]:
+        keys = (service_key(view.cluster, namespace, name) for namespace, name in services)
+        return {key for key in keys if key in view.services.claims}
+
+
+def _only(kind: type[W], objects: Iterable[wire.Watched]) -> Iterator[W]:
+    return (object_ for object_ in objects if isinstance(object_, kind))
+
+
+def _at(source: Source, freshness: Freshness, reason: str, now_s: float) -> Source:
+    """The source in its present state; ``since_s`` moves only with the freshness."""
+    since_s = source.since_s if source.freshness == freshness and source.since_s else now_s
+    return replace(source, freshness=freshness, reason=reason, since_s=since_s)

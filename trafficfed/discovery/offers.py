@@ -1,0 +1,50 @@
+"""What each cluster brings to one service: its claim, the table's endpoint, the names it stands for, its targets."""
+
+from trafficfed.discovery.annotations import Targets
+from trafficfed.discovery.claims import Claim
+from trafficfed.discovery.inventory import Inventory, Standing
+from trafficfed.model import Endpoint, Row, ServiceKey, Value
+
+
+class Offer(Value, frozen=True, kw_only=True):
+    """One cluster's side of a service. ``claim`` is None where the table's endpoint ``old`` is held without one."""
+
+    cluster: str
+    claim: Claim | None
+    old: Endpoint | None
+    stated: tuple[str, ...]
+    targets: Targets
+
+    @property
+    def age_order(self) -> tuple[float, str]:
+        """Oldest object first, then by the cluster's name."""
+        if self.claim is not None:
+            return self.claim.age_order
+        return ((self.old.created_s if self.old else 0.0) or float("inf"), self.cluster)
+
+    def is_silent_on(self, annotation: str) -> bool:
+        """Whether what this cluster says on a setting cannot be known now, so that the table's value stands for it."""
+        return self.old is not None and (self.claim is None or annotation in self.claim.broken)
+
+
+def offers_of(key: ServiceKey, inventory: Inventory, row: Row | None) -> tuple[Offer, ...]:
+    """By cluster; those that left are not among them."""
+    olds = {endpoint.cluster: endpoint for endpoint in row.endpoints} if row is not None else {}
+    names = row.service.hostnames if row is not None else ()
+    offers = []
+    for cluster in sorted(olds.keys() | inventory.clusters_of(key)):
+        standing, old = inventory.standing(cluster, key), olds.get(cluster)
+        if isinstance(standing, Claim):
+            offers.append(_claimed(standing, old, names))
+        elif standing is Standing.HELD and old is not None:
+            held = Targets(old.addresses, old.hostnames)
+            offers.append(Offer(cluster=cluster, claim=None, old=old, stated=names, targets=held))
+    return tuple(offers)
+
+
+def _claimed(claim: Claim, old: Endpoint | None, names: tuple[str, ...]) -> Offer:
+    """A list of hostnames with an entry that cannot be read might mean any name that the table has: those stay."""
+    stated = claim.hostnames
+    if old is not None and "hostname" in claim.broken:
+        stated = tuple(dict.fromkeys((*stated, *names)))
+    return Offer(cluster=claim.cluster, claim=claim, old=old, stated=stated, targets=claim.targets)
