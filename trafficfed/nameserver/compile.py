@@ -16,12 +16,12 @@ class Service:
     """A compiled decision. ``uniform`` is the one pool where every client gets the same, else None; ``default``
     is for those of unknown place."""
 
-    __slots__ = ("_networks", "_placed", "_places", "default", "form", "hostnames", "owned", "uniform")
+    __slots__ = ("_networks", "_placed", "_places", "default", "form", "names", "owned", "uniform")
 
     def __init__(self, row: Row) -> None:
         """Raises ValueError where the decision holds what is no address, hostname or CIDR range."""
         decision = row.decision or Decision(service=row.key, hostnames=row.service.hostnames)
-        self.hostnames = decision.hostnames
+        self.names = tuple(map(to_wire, decision.hostnames))
         # A frozen decision may still have a name that the service gave up and another took.
         self.owned = frozenset(map(to_wire, row.service.hostnames))
         self.form: Form = decision.form

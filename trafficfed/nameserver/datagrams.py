@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 from trafficfed.nameserver.respond import Responder
 
@@ -13,8 +14,10 @@ BUFFER_OCTETS = 1 << 20  # what the kernel may hold for us: some thousands of qu
 class DatagramServer:
     """Answers what arrives at one bound, non-blocking UDP socket. ``unsent`` counts responses the kernel refused."""
 
-    def __init__(self, bound: socket.socket, responder: Responder) -> None:
+    def __init__(self, bound: socket.socket, responder: Responder, woken: Callable[[], None]) -> None:
+        """``woken`` is called before each batch, so that a pause is noticed before anything is answered."""
         self._socket = bound
+        self._woken = woken
         self._responder = responder
         self.unsent = 0
 
@@ -28,6 +31,7 @@ class DatagramServer:
 
     def _drain(self) -> None:
         receive, send, answer = self._socket.recvfrom, self._socket.sendto, self._responder.answer
+        self._woken()
         for _ in range(BATCH):
             try:
                 packet, sender = receive(DATAGRAM_LIMIT)

@@ -59,7 +59,7 @@ class Node:
 
 
 class Index:
-    """Names to nodes. Cost of ``put`` and ``drop`` follows the row, not the table."""
+    """Names to nodes. The cost of ``apply`` follows the change, not the table."""
 
     def __init__(self, zones: Sequence[ServedZone]) -> None:
         """Raises ValueError where a static record does not parse."""
@@ -87,16 +87,21 @@ class Index:
             zone.stamp(serial)
             self.names[zone.name].static[SOA] = whole([owned(zone.soa)])
 
-    def put(self, row: Row) -> tuple[str, ...]:
-        """Serve a row in place of what was served of it; its names must be free (drop the old holder first).
-
-        Returns why some of its names are not answered. Raises ValueError, and changes nothing, where the row is bad.
-        """
-        service = Service(row)
-        wires = [to_wire(hostname) for hostname in service.hostnames]
-        self.drop(row.key)
-        self._services[row.key] = service
-        return tuple(note for wire in wires if (note := self._serve(wire, service)))
+    def apply(self, rows: Iterable[Row], removed: Iterable[ServiceKey] = ()) -> tuple[str, ...]:
+        """Take in a change. Returns what of it is not answered and why; a row that does not compile stays as it was."""
+        notes: list[str] = []
+        compiled: list[tuple[ServiceKey, Service]] = []
+        for row in rows:
+            try:
+                compiled.append((row.key, Service(row)))
+            except ValueError as error:
+                notes.append(f"{row.key} stays as it was: {error}")
+        for key in (*removed, *(key for key, _ in compiled)):
+            self._drop(key)
+        for key, service in compiled:
+            self._services[key] = service
+            notes += [note for wire in service.names if (note := self._serve(wire, service))]
+        return tuple(notes)
 
     def _serve(self, wire: bytes, service: Service) -> str:
         zone = self.zone_of(wire)
@@ -112,11 +117,9 @@ class Index:
         node.service = service
         return ""
 
-    def drop(self, key: ServiceKey) -> None:
-        """Serve a row no more; nothing where it was not served."""
+    def _drop(self, key: ServiceKey) -> None:
         service = self._services.pop(key, None)
-        for hostname in service.hostnames if service else ():
-            wire = to_wire(hostname)
+        for wire in service.names if service else ():
             node = self.names.get(wire)
             if node is not None and node.service is service:
                 node.service = None
@@ -158,11 +161,3 @@ def _upwards(wire: bytes) -> Iterator[bytes]:
     while wire:
         yield wire
         wire = parent(wire)
-
-
-def build(zones: Sequence[ServedZone], rows: Iterable[Row]) -> Index:
-    """An index of all rows. Raises ValueError for a bad one."""
-    index = Index(zones)
-    for row in rows:
-        index.put(row)
-    return index

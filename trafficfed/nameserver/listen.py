@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from trafficfed.errors import ConfigError
 from trafficfed.nameserver.datagrams import BUFFER_OCTETS, DatagramServer
@@ -53,7 +53,9 @@ class Listeners:
 
 
 @contextlib.asynccontextmanager
-async def listening(addresses: Sequence[str], responder: Responder) -> AsyncIterator[Listeners]:
+async def listening(
+    addresses: Sequence[str], responder: Responder, woken: Callable[[], None]
+) -> AsyncIterator[Listeners]:
     """Answer at every address until the block ends. Raises ConfigError, with nothing left open, where one is taken."""
     loop = asyncio.get_running_loop()
     connections = Connections()
@@ -66,9 +68,9 @@ async def listening(addresses: Sequence[str], responder: Responder) -> AsyncIter
                 opened.append(bind(address, kind))
                 stack.callback(opened[-1].close)
             pairs.append((opened[0], opened[1]))
-        datagrams = [DatagramServer(datagram, responder) for datagram, _ in pairs]
+        datagrams = [DatagramServer(datagram, responder, woken) for datagram, _ in pairs]
         for _, stream in pairs:
-            server = await loop.create_server(lambda: StreamServer(responder, connections, loop), sock=stream)
+            server = await loop.create_server(lambda: StreamServer(responder, connections, loop, woken), sock=stream)
             stack.callback(server.close)
         for each in datagrams:
             each.start(loop)

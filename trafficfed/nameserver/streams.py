@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Protocol, cast
 
 MESSAGE_LIMIT = 4096  # octets of one query; what is longer is no question
@@ -51,8 +52,15 @@ class StreamServer(asyncio.Protocol):
     """One connection. A client that does not read its answers is not read from, and then is idle."""
 
     def __init__(
-        self, responder: Answering, connections: Connections, loop: asyncio.AbstractEventLoop, idle_s: float = IDLE_S
+        self,
+        responder: Answering,
+        connections: Connections,
+        loop: asyncio.AbstractEventLoop,
+        woken: Callable[[], None],
+        idle_s: float = IDLE_S,
     ) -> None:
+        """``woken`` is called before each batch, as for datagrams."""
+        self._woken = woken
         self._responder = responder
         self._connections = connections
         self._loop = loop
@@ -79,6 +87,7 @@ class StreamServer(asyncio.Protocol):
             self._deadline = self._loop.call_later(self._idle_s, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
+        self._woken()
         self._buffer += data
         responses: list[bytes] = []
         while len(self._buffer) >= 2:

@@ -1,0 +1,95 @@
+"""The name server's numbers for Prometheus, read from plain ints when asked: the hot path counts and no more."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from trafficfed.errors import ConfigError
+from trafficfed.nameserver.settings import host_and_port
+
+RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 16: "BADVERS"}
+
+
+class Numbers(NamedTuple):
+    """What is shown at one moment; ``table_age_s`` is since a controller last said that the table is current."""
+
+    rcodes: tuple[int, ...]
+    dropped: int
+    unsent: int
+    connections: int
+    refused_connections: int
+    feed_connected: bool
+    serving: bool
+    term: int
+    generation: int
+    services: int
+    table_age_s: float
+
+
+class Collector:
+    """Turns numbers into metrics at each scrape."""
+
+    def __init__(self, numbers: Callable[[], Numbers]) -> None:
+        self._numbers = numbers
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._numbers()
+        queries = CounterMetricFamily(
+            "trafficfed_nameserver_queries", "Queries answered, by response code.", labels=["rcode"]
+        )
+        for code, name in RCODES.items():
+            queries.add_metric([name], now.rcodes[code])
+        yield queries
+        for name, text, count in (
+            ("dropped", "Packets that deserved no response.", now.dropped),
+            ("unsent", "Responses that the kernel did not take.", now.unsent),
+            ("refused_connections", "TCP connections over the limits.", now.refused_connections),
+        ):
+            yield CounterMetricFamily(f"trafficfed_nameserver_{name}", text, value=count)
+        for name, text, value in (
+            ("tcp_connections", "Open TCP connections.", now.connections),
+            ("feed_connected", "1 while a controller's feed is followed.", now.feed_connected),
+            ("serving", "1 while answers come from the table, 0 while they are SERVFAIL.", now.serving),
+            ("table_term", "Term of the table in use.", now.term),
+            ("table_generation", "Generation of the table in use: the zones' serial.", now.generation),
+            ("table_services", "GlobalServices in the table in use.", now.services),
+            ("table_age_seconds", "Since a controller last confirmed the table.", now.table_age_s),
+        ):
+            yield GaugeMetricFamily(f"trafficfed_nameserver_{name}", text, value=float(value))
+
+
+@asynccontextmanager
+async def exposed(address: str, numbers: Callable[[], Numbers]) -> AsyncIterator[None]:
+    """Serve /metrics, /livez and /readyz until the block ends; nothing without an address. Raises ConfigError."""
+    if not address:
+        yield
+        return
+    registry = CollectorRegistry()
+    registry.register(Collector(numbers))
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+    async def livez(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        serving = numbers().serving
+        return web.Response(text="ok\n" if serving else "no table yet\n", status=200 if serving else 503)
+
+    app = web.Application()
+    app.add_routes([web.get("/metrics", metrics), web.get("/livez", livez), web.get("/readyz", readyz)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, *host_and_port(address, "metrics")).start()
+        yield
+    except OSError as error:
+        raise ConfigError(f"nameserver.metrics {address}: {error.strerror}; choose another") from error
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,172 @@
+"""The name server as a process of its own: settings in, answers out, until it is told to stop."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import structlog
+
+from trafficfed.errors import ConfigError, TrafficfedError
+from trafficfed.nameserver import keep
+from trafficfed.nameserver.draw import KeyedDraw
+from trafficfed.nameserver.feed_client import FeedClient
+from trafficfed.nameserver.index import Index
+from trafficfed.nameserver.listen import Listeners, listening
+from trafficfed.nameserver.metrics import Numbers, exposed
+from trafficfed.nameserver.notes import Note, Tell
+from trafficfed.nameserver.replica import Replica
+from trafficfed.nameserver.respond import Responder
+from trafficfed.nameserver.settings import NameServerSettings, check, load
+from trafficfed.nameserver.start import StartRule
+from trafficfed.nameserver.whereabouts import Whereabouts
+from trafficfed.ports import Clock
+
+TICK_S = 0.5  # how exactly the start rule's waits end
+MMDB_LOOK_S = 60.0  # how often it is looked whether the database was replaced
+
+
+class SystemClock:
+    """The machine's clocks. The steady one goes on while the machine sleeps, so that a pause is noticed (Linux)."""
+
+    def monotonic_s(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def now_s(self) -> float:
+        return time.clock_gettime(time.CLOCK_REALTIME)
+
+
+class NameServer:
+    """The parts of one name server, put together."""
+
+    def __init__(self, settings: NameServerSettings, clock: Clock, tell: Tell) -> None:
+        """Reads the table on disk and the place database. Raises ConfigError, Refused, OSError."""
+        check(settings)
+        self._settings = settings
+        self._clock = clock
+        self._tell = tell
+        self._whereabouts = Whereabouts(settings.places, settings.mmdb)
+        draw = KeyedDraw(settings.key, clock.now_s)
+        try:
+            self._responder = Responder(self._empty(), self._whereabouts, draw)
+        except ValueError as error:
+            raise ConfigError(f"nameserver.zones: {error}") from error
+        self._start = StartRule(settings.wait_s, settings.pause_s, clock.monotonic_s())
+        directory = Path(settings.state)
+        table, log = keep.read(directory, tell)
+        self._replica = Replica(table, self._empty, self._use, self._confirmed, tell)
+        self._keeper = keep.Keeper(directory, log, table.snapshot, tell)
+        self._replica.changed = self._keeper.changed
+        self._feed = FeedClient(settings.feeds, settings.key, self._replica, tell, Random())
+        self._confirmed_s = keep.written_s(directory)
+
+    def _empty(self) -> Index:
+        return Index(self._settings.zones)
+
+    def _use(self, index: Index) -> None:
+        self._responder.index = index
+
+    def _confirmed(self) -> None:
+        self._confirmed_s = self._clock.now_s()
+        self._start.confirmed()
+        self._responder.ready = True
+
+    def _woken(self) -> None:
+        """Before anything is answered: is the table still good?"""
+        now_s = self._clock.monotonic_s()
+        if self._start.tick(now_s):
+            self._tell(Note("Paused", "the process stood still for longer than a lease: asking for the table anew"))
+            self._feed.restart()
+        ready = self._start.serves(now_s, self._replica.has_table)
+        if ready != self._responder.ready:
+            self._responder.ready = ready
+            if ready:
+                self._tell(Note("ServingUnconfirmed", "no controller answers: serving the last table"))
+
+    def numbers(self, listeners: Listeners) -> Numbers:
+        """Everything that metrics show."""
+        responder, table = self._responder, self._replica.table
+        return Numbers(
+            rcodes=tuple(responder.rcodes),
+            dropped=responder.dropped,
+            unsent=listeners.unsent,
+            connections=len(listeners.connections),
+            refused_connections=listeners.connections.refused,
+            feed_connected=bool(self._feed.connected),
+            serving=responder.ready,
+            term=table.term,
+            generation=table.generation,
+            services=len(table.rows),
+            table_age_s=max(0.0, self._clock.now_s() - self._confirmed_s),
+        )
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self._replica.compile()
+        settings = self._settings
+        try:
+            async with (
+                listening(settings.listen, self._responder, self._woken) as listeners,
+                exposed(settings.metrics, lambda: self.numbers(listeners)),
+                asyncio.TaskGroup() as group,
+            ):
+                self._tell(Note("Listening", f"at {', '.join(settings.listen)}"))
+                group.create_task(self._feed.run(), name="feed")
+                group.create_task(self._keeper.run(), name="keeper")
+                group.create_task(self._tick(), name="tick")
+                group.create_task(self._look_for_database(), name="place database")
+        finally:
+            self._keeper.close()
+
+    async def _tick(self) -> None:
+        while True:
+            self._woken()
+            await asyncio.sleep(TICK_S)
+
+    async def _look_for_database(self) -> None:
+        while True:
+            await asyncio.sleep(MMDB_LOOK_S)
+            try:
+                if self._whereabouts.refresh():
+                    self._tell(Note("PlacesRead", f"{self._settings.mmdb} was replaced and read again"))
+            except ConfigError as error:
+                self._tell(Note("PlacesNotRead", f"{error}; the one read before stays in use"))
+
+
+async def serve(settings: NameServerSettings, tell: Tell | None = None) -> None:
+    """Run a name server until SIGTERM or SIGINT. Raises ConfigError, Refused or OSError where it cannot start."""
+    server = NameServer(settings, SystemClock(), tell or log_to_stderr())
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel if task else loop.stop)
+    with contextlib.suppress(asyncio.CancelledError):
+        await server.run()
+
+
+def log_to_stderr() -> Tell:
+    """A listener that writes one line a note."""
+    add = (structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.LogfmtRenderer())
+    logger = structlog.wrap_logger(structlog.PrintLogger(sys.stderr), processors=add)
+
+    def tell(note: Note) -> None:
+        logger.info(note.event, message=note.message)
+
+    return tell
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``python -m trafficfed.nameserver SETTINGS.json``: exit status 2 with one message where it cannot start."""
+    if len(arguments) != 1:
+        print("usage: python -m trafficfed.nameserver SETTINGS.json", file=sys.stderr)
+        return 2
+    try:
+        asyncio.run(serve(load(Path(arguments[0]))))
+    except (TrafficfedError, OSError) as error:
+        print(f"trafficfed nameserver: {error}", file=sys.stderr)
+        return 2
+    return 0
