@@ -80,5 +80,5 @@ def _name_server(document: Document, resolve: checks.Resolve) -> Iterator[Mistak
 
 
 def _lines(path: Path, document: Document, found: Iterable[Mistake]) -> list[str]:
-    places = sorted({(document.line(at), dotted(at), text) for at, text in found})
+    places = sorted({(line or document.line(at), dotted(at), text) for at, text, line in found})
     return [f"{path}:{line}: {key}: {text}" if key else f"{path}:{line}: {text}" for line, key, text in places]

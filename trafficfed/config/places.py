@@ -19,10 +19,14 @@ _NULL = {"", "~", "null"}
 
 
 class Mistake(NamedTuple):
-    """One thing wrong: where in the document, and a sentence that says what and how to fix it."""
+    """One thing wrong: where in the document, and a sentence that says what and how to fix it.
+
+    ``line`` 0 means the line of the path.
+    """
 
     path: Path
     text: str
+    line: int = 0
 
 
 class Document(NamedTuple):
@@ -107,7 +111,7 @@ class _Reader:
             here = (*path, key.value)
             if key.value in found:
                 text = f"is written twice, first on line {self.lines[here]}; keep one of them"
-                self.mistakes.append(Mistake(here, text))
+                self.mistakes.append(Mistake(here, text, key.start_mark.line + 1))
                 continue
             self.lines[here] = key.start_mark.line + 1
             found[key.value] = self.value(child, here)

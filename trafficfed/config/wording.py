@@ -20,10 +20,9 @@ _KINDS = {
     "float_parsing": "a number",
     "finite_number": "a finite number",
     "bool_type": "true or false",
-    "list_type": "a list, written as [one, two] or one '- item' a line",
     "dict_type": "a section with keys of its own",
     "model_type": "a section with keys of its own",
-    "tuple_type": "a list",
+    "tuple_type": "a list, written as [one, two] or one '- item' a line",
 }
 
 
@@ -74,7 +73,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     ("did you mean 'bind'?", 'none is known')
     """
     words = sorted(known)
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.6) or [each for each in words if each.startswith(word)]
     if close:
         return f"did you mean '{close[0]}'?"
     return f"known are {', '.join(words)}" if words else "none is known"
