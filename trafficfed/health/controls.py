@@ -1,26 +1,29 @@
-"""Which operator controls hold for a target now, and which of them decides."""
+"""Which operator controls hold for a target now, and which of them decides.
 
-from collections.abc import Iterable
+Only force-up and force-down are about health. Drain and freeze are steering's; here they matter only for when they begin and
+end, as their row has to be looked at again then.
+"""
+
+from collections.abc import Iterable, Sequence
 
 from trafficfed.model import OperatorControl, ServiceKey
 
 FORCE_UP = "force-up"
 FORCE_DOWN = "force-down"
-DRAIN = "drain"
-
-_PRECEDENCE = (FORCE_DOWN, DRAIN, FORCE_UP)
 
 
 def concerning(controls: Iterable[OperatorControl], service: ServiceKey) -> tuple[OperatorControl, ...]:
-    """The controls that decide whether something serves, as far as they are for this service or for all."""
+    """The controls that are for this service or for all."""
     name = str(service)
-    return tuple(c for c in controls if c.kind in _PRECEDENCE and c.service in ("", name))
+    return tuple(c for c in controls if c.service in ("", name))
 
 
-def in_force(controls: Iterable[OperatorControl], cluster: str, now_s: float) -> OperatorControl | None:
-    """The one that decides for a cluster's targets: what takes out goes before what puts in, the newest first."""
-    active = [c for c in controls if c.cluster in ("", cluster) and holds(c, now_s)]
-    return min(active, key=lambda c: (_PRECEDENCE.index(c.kind), -c.since_s, c.cluster), default=None)
+def in_force(controls: Sequence[OperatorControl], cluster: str, now_s: float) -> OperatorControl | None:
+    """The one that decides for a cluster's targets: force-down goes before force-up, the newest of a kind first."""
+    active = [
+        c for c in controls if c.kind in (FORCE_UP, FORCE_DOWN) and c.cluster in ("", cluster) and holds(c, now_s)
+    ]
+    return min(active, key=lambda c: (c.kind == FORCE_UP, -c.since_s, c.cluster, c.who, c.why), default=None)
 
 
 def holds(control: OperatorControl, now_s: float) -> bool:

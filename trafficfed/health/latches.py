@@ -3,7 +3,7 @@
 import msgspec
 
 from trafficfed.health import reasons
-from trafficfed.health.controls import DRAIN, FORCE_DOWN, FORCE_UP
+from trafficfed.health.controls import FORCE_DOWN, FORCE_UP
 from trafficfed.health.findings import Finding
 from trafficfed.health.subject import Subject
 from trafficfed.health.voting import serving_beneath, was_down
@@ -81,4 +81,4 @@ def _quarantined(subject: Subject, found: Finding, now_s: float) -> bool:
     return now_s >= subject.unseen_since_s + QUARANTINE_AFTER_S and failed_since_unseen(subject, found)
 
 
-_OVERRULED = {FORCE_UP: reasons.FORCED_UP, FORCE_DOWN: reasons.FORCED_DOWN, DRAIN: reasons.DRAINED}
+_OVERRULED = {FORCE_UP: reasons.FORCED_UP, FORCE_DOWN: reasons.FORCED_DOWN}

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 
-from trafficfed.health.controls import DRAIN, FORCE_UP, in_force
+from trafficfed.health.controls import in_force
 from trafficfed.health.evidence import Evidence
 from trafficfed.health.readiness import Readiness, readiness_of
 from trafficfed.health.targets import check_of, judged_addresses, probeable
 from trafficfed.model import (
-    Endpoint,
     Freshness,
     HealthCheck,
     OperatorControl,
@@ -19,7 +18,6 @@ from trafficfed.model import (
 )
 
 NOTHING = Evidence()
-ANNOTATED_DRAIN = OperatorControl(kind=DRAIN, who="its annotation")
 
 
 def _unguarded(cluster: str, service: ServiceKey) -> bool:
@@ -79,7 +77,7 @@ def subjects(
             check if probeable(row.service, endpoint) else None,
             check.failback_s,
             readiness_of(endpoint, source, around.guarded(cluster, row.key), now_s),
-            _control(endpoint, controls, now_s),
+            in_force(controls, cluster, now_s) if controls else None,
             _unseen_since_s(source, row.key),
         )
         for address in judged_addresses(endpoint):
@@ -107,13 +105,6 @@ def _subject(
         unseen_since_s=unseen_since_s,
         alone=alone,
     )
-
-
-def _control(endpoint: Endpoint, controls: Sequence[OperatorControl], now_s: float) -> OperatorControl | None:
-    control = in_force(controls, endpoint.cluster, now_s) if controls else None
-    if endpoint.drained and (control is None or control.kind == FORCE_UP):
-        return ANNOTATED_DRAIN
-    return control
 
 
 def _unseen_since_s(source: Source | None, service: ServiceKey) -> float | None:

@@ -4,7 +4,7 @@ from trafficfed.health import reasons
 from trafficfed.health.findings import Finding
 from trafficfed.health.subject import Subject
 
-OPERATORS = frozenset({reasons.DRAINED, reasons.FORCED_UP, reasons.FORCED_DOWN})
+OPERATORS = frozenset({reasons.FORCED_UP, reasons.FORCED_DOWN})
 """Reasons whose sentence follows the control in force, which may change while the reason stays."""
 
 
