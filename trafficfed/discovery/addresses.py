@@ -27,6 +27,20 @@ def parse_address(text: str) -> Address:
     return address.ipv4_mapped or address
 
 
+def canonical_literal(text: str) -> str | None:
+    """Canonical text of an IP literal, None for what is rather a hostname. Raises ConfigError for one with a scope.
+
+    >>> canonical_literal("2001:DB8::1"), canonical_literal("www.example.org")
+    ('2001:db8::1', None)
+    """
+    if ":" in text:
+        return str(parse_address(text))
+    try:
+        return str(ipaddress.IPv4Address(text)) if text[-1:].isdigit() else None
+    except ValueError:
+        return None
+
+
 def parse_network(text: str) -> Network:
     """A CIDR range; host bits are ignored. Raises ConfigError."""
     try:

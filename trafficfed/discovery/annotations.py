@@ -6,9 +6,9 @@ table has. Without a row it goes on with what harms nobody: see ``FALLBACKS``.
 
 from collections.abc import Callable, Mapping
 
-from trafficfed.discovery.addresses import parse_address
+from trafficfed.discovery.addresses import canonical_literal
 from trafficfed.discovery.healthcheck_url import parse_health_check
-from trafficfed.discovery.hostnames import canonical_hostname, is_address, quoted
+from trafficfed.discovery.hostnames import canonical_hostname, claimed_hostname, quoted
 from trafficfed.errors import ConfigError
 from trafficfed.model import HealthCheck, Value
 
@@ -116,7 +116,7 @@ def _hostnames(text: str, mistakes: list[Mistake]) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         try:
-            names[canonical_hostname(entry, wildcard=True)] = None
+            names[claimed_hostname(entry)] = None
         except ConfigError as error:
             mistakes.append(_mistake("hostname", "InvalidAnnotation", f"{error}; write e.g. www.example.org"))
     if not text.strip(" ,"):
@@ -158,8 +158,8 @@ def _target(text: str) -> Targets:
     """One bad entry spoils the list: what was meant by the rest of it is not known."""
     addresses, hostnames = set(), set()
     for entry in (part.strip() for part in text.split(",")):
-        if is_address(entry):
-            addresses.add(str(parse_address(entry)))
+        if (literal := canonical_literal(entry)) is not None:
+            addresses.add(literal)
         else:
             hostnames.add(canonical_hostname(entry))
     return Targets(tuple(sorted(addresses)), tuple(sorted(hostnames)))

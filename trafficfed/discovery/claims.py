@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from trafficfed.discovery.addresses import parse_address
+from trafficfed.discovery.addresses import canonical_literal
 from trafficfed.discovery.annotations import PREFIX, Stated, Targets, read_annotations
-from trafficfed.discovery.hostnames import canonical_hostname, is_address
+from trafficfed.discovery.hostnames import canonical_hostname
 from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api import wire
 from trafficfed.model import Cluster, HealthCheck, Refusal, ServiceKey, Value
@@ -146,8 +146,8 @@ def _named(entries: Iterable[str | None], ports: tuple[int, ...]) -> _Reach:
     addresses, hostnames, spoiled = set(), set(), []
     for entry in filter(None, entries):
         try:
-            if is_address(entry):
-                addresses.add(str(parse_address(entry)))
+            if (literal := canonical_literal(entry)) is not None:
+                addresses.add(literal)
             else:
                 hostnames.add(canonical_hostname(entry))
         except ConfigError as error:

@@ -178,6 +178,7 @@ class ClusterView:
         self.latest_uid = ""
         self.revision = 0
         self.went_back = False
+        self.trusted = False
         self.missing: set[ServiceKey] = set()
         self.watched: set[ServiceKey] = set()
 

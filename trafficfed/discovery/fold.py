@@ -51,8 +51,9 @@ def fold(
     resolved: Resolved = never_resolved,
 ) -> Folded:
     """Fold one service. ``owner_of`` tells which service holds a hostname in the table."""
-    admitted = admit(key, offers_of(key, inventory, row), row, inventory, owner_of)
-    refusals = [refused for claim in inventory.claims(key) for refused in claim.refusals]
+    claims = inventory.claims(key)
+    admitted = admit(key, offers_of(key, claims, inventory, row), row, inventory, owner_of)
+    refusals = [refused for claim in claims for refused in claim.refusals]
     refusals += admitted.refusals
     members, endpoints = [], []
     for offer in admitted.members:
@@ -133,6 +134,8 @@ def _departed(
     found = []
     for old in row.endpoints if row is not None else ():
         after = now.get(old.cluster, Endpoint(cluster=old.cluster))
+        if (old.addresses, old.hostnames, old.resolved) == (after.addresses, after.hostnames, after.resolved):
+            continue
         gone = {*old.targets, *old.hostnames} - {*after.targets, *after.hostnames}
         watched = {address for address in gone if _was_watched(address, key, old, after, inventory)}
         for addresses, is_watched in ((gone - watched, False), (watched, True)):

@@ -2,10 +2,14 @@
 
 import fnmatch
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from trafficfed.discovery.addresses import Network, forbidden_block, parse_address, parse_network
 from trafficfed.errors import ConfigError
 from trafficfed.model import Cluster, Grant, Zone
+
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 _REMEMBERED = 65536
 
@@ -17,11 +21,18 @@ class Guard:
         self._zones = {zone.name: zone for zone in zones}
         self._publish = {zone.name: tuple(map(parse_network, zone.publish)) for zone in zones}
         self._offers = {name: tuple(map(parse_network, cluster.offers)) for name, cluster in clusters.items()}
-        self._answers: dict[tuple[str, str, str], str] = {}
+        self._zone_of: dict[str, Zone | None] = {}
+        self._permitted: dict[tuple[str, str, str], bool] = {}
+        self._objections: dict[tuple[str, str, str], str] = {}
 
     def zone_of(self, hostname: str) -> Zone | None:
         """The zone with the longest matching name, by whole labels: a zone beneath another one rules its own names."""
-        name = hostname
+        try:
+            return self._zone_of[hostname]
+        except KeyError:
+            return _remember(self._zone_of, hostname, self._find_zone(hostname))
+
+    def _find_zone(self, name: str) -> Zone | None:
         while name:
             if (zone := self._zones.get(name)) is not None:
                 return zone
@@ -34,10 +45,15 @@ class Guard:
 
     def permits(self, cluster: str, namespace: str, hostname: str) -> bool:
         """Whether any grant of the hostname's zone lets this namespace of this cluster claim it."""
-        zone = self.zone_of(hostname)
-        return zone is not None and (
-            zone.open or any(_grants(grant, cluster, namespace, hostname) for grant in zone.grants)
-        )
+        question = (cluster, namespace, hostname)
+        try:
+            return self._permitted[question]
+        except KeyError:
+            zone = self.zone_of(hostname)
+            answer = zone is not None and (
+                zone.open or any(_grants(grant, cluster, namespace, hostname) for grant in zone.grants)
+            )
+            return _remember(self._permitted, question, answer)
 
     def objection(self, address: str, cluster: str, hostname: str) -> str:
         """Why an address of a cluster must not stand behind a hostname; empty where it may."""
@@ -45,12 +61,10 @@ class Guard:
         if zone is None:
             return f"{hostname} is in no configured zone"
         question = (address, cluster, zone.name)
-        answer = self._answers.get(question)
-        if answer is None:
-            if len(self._answers) >= _REMEMBERED:
-                self._answers.clear()
-            answer = self._answers[question] = self._judge(address, cluster, zone)
-        return answer
+        try:
+            return self._objections[question]
+        except KeyError:
+            return _remember(self._objections, question, self._judge(address, cluster, zone))
 
     def _judge(self, text: str, cluster: str, zone: Zone) -> str:
         try:
@@ -67,6 +81,14 @@ class Guard:
         if offers and not any(address in network for network in offers):
             return f"{text} is outside offers of cluster {cluster}"
         return ""
+
+
+def _remember(memory: dict[Q, A], question: Q, answer: A) -> A:
+    """Answers never change while a Guard lives; the bound is against names and addresses without end."""
+    if len(memory) >= _REMEMBERED:
+        memory.clear()
+    memory[question] = answer
+    return answer
 
 
 def _is_within(network: Network, block: Network) -> bool:

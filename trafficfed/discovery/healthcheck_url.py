@@ -2,7 +2,8 @@
 
 import re
 
-from trafficfed.discovery.hostnames import canonical_hostname, is_address, quoted
+from trafficfed.discovery.addresses import canonical_literal
+from trafficfed.discovery.hostnames import canonical_hostname, quoted
 from trafficfed.errors import ConfigError
 from trafficfed.model import HealthCheck
 
@@ -57,6 +58,6 @@ def _host(text: str, url: str) -> str:
     """Law 11: a probe goes to the endpoint's own addresses and nowhere else."""
     if not text:
         return ""
-    if is_address(text.strip("[]")):
+    if text.startswith("[") or canonical_literal(text) is not None:
         raise ConfigError(f"{quoted(url)}: a probe goes to the endpoint's own addresses; leave the address out")
     return canonical_hostname(text)

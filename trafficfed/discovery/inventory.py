@@ -63,14 +63,10 @@ class Inventory:
 
     # ------------------------------------------------------------------ what the fold asks
 
-    def clusters_of(self, key: ServiceKey) -> frozenset[str]:
-        """Clusters that have an annotated object of this identity, as far as seen."""
-        return frozenset(self._claimants.get(key, ()))
-
     def claims(self, key: ServiceKey) -> tuple[Claim, ...]:
         """What the clusters whose view is trusted say about a service, by cluster; withdrawing objects included."""
-        found = (self._claim(cluster, key) for cluster in sorted(self._claimants.get(key, ())))
-        return tuple(claim for claim in found if claim is not None)
+        found = [self._claim(cluster, key) for cluster in sorted(self._claimants.get(key, ()))]
+        return tuple([claim for claim in found if claim is not None])
 
     def standing(self, cluster: str, key: ServiceKey) -> Claim | Standing:
         """The claim that stands for a cluster's endpoint, or what else is known of it."""
@@ -115,9 +111,9 @@ class Inventory:
         view = self._views.get(cluster)
         if view is None:
             return Taken()
-        before = self._is_trusted(view)
+        before = view.trusted
         dirty = self._fold(view, event, before)
-        after = self._is_trusted(view)
+        after = view.trusted = self._is_trusted(view) if isinstance(event, wire.Listed) else before
         is_service_list = isinstance(event, wire.Listed) and event.kind is wire.Service
         if after and (is_service_list or not before):
             dirty |= self._settle_absence(view)
@@ -136,7 +132,8 @@ class Inventory:
         dirty = set(view.missing)
         if self._is_suspect_server(view):
             self._adopt(view)
-            if self._is_trusted(view):
+            view.trusted = self._is_trusted(view)
+            if view.trusted:
                 dirty |= self._all_of(view)
                 view.missing |= self._in_table(cluster) - self._offered(view)
         self._left[cluster].update(dict.fromkeys(view.missing, True))
@@ -341,7 +338,7 @@ class Inventory:
 
     def _assessed(self, view: ClusterView, source: Source, now_s: float) -> Source:
         freshness, reason = self._freshness(view, source)
-        revision = max(source.revision, view.revision) if self._is_trusted(view) else source.revision
+        revision = max(source.revision, view.revision) if view.trusted else source.revision
         missing = tuple(sorted(view.missing))
         return _at(replace(source, revision=revision, missing=missing), freshness, reason, now_s)
 
@@ -372,7 +369,7 @@ class Inventory:
 
     def _claim(self, cluster: str, key: ServiceKey) -> Claim | None:
         view = self._views.get(cluster)
-        return view.claim(key) if view is not None and self._is_trusted(view) else None
+        return view.claim(key) if view is not None and view.trusted else None
 
     def _all_of(self, view: ClusterView) -> set[ServiceKey]:
         return view.services.claims.keys() | self._in_table(view.cluster.name)

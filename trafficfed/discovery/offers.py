@@ -1,5 +1,7 @@
 """What each cluster brings to one service: its claim, the table's endpoint, the names it stands for, its targets."""
 
+from collections.abc import Sequence
+
 from trafficfed.discovery.annotations import Targets
 from trafficfed.discovery.claims import Claim
 from trafficfed.discovery.inventory import Inventory, Standing
@@ -27,19 +29,20 @@ class Offer(Value, frozen=True, kw_only=True):
         return self.old is not None and (self.claim is None or annotation in self.claim.broken)
 
 
-def offers_of(key: ServiceKey, inventory: Inventory, row: Row | None) -> tuple[Offer, ...]:
+def offers_of(key: ServiceKey, claims: Sequence[Claim], inventory: Inventory, row: Row | None) -> tuple[Offer, ...]:
     """By cluster; those that left are not among them."""
     olds = {endpoint.cluster: endpoint for endpoint in row.endpoints} if row is not None else {}
     names = row.service.hostnames if row is not None else ()
-    offers = []
-    for cluster in sorted(olds.keys() | inventory.clusters_of(key)):
-        standing, old = inventory.standing(cluster, key), olds.get(cluster)
-        if isinstance(standing, Claim):
-            offers.append(_claimed(standing, old, names))
-        elif standing is Standing.HELD and old is not None:
+    offers = [_claimed(claim, olds.pop(claim.cluster, None), names) for claim in claims if claim.offers]
+    for cluster, old in olds.items():
+        if inventory.standing(cluster, key) is Standing.HELD:
             held = Targets(old.addresses, old.hostnames)
             offers.append(Offer(cluster=cluster, claim=None, old=old, stated=names, targets=held))
-    return tuple(offers)
+    return tuple(sorted(offers, key=_cluster_of))
+
+
+def _cluster_of(offer: Offer) -> str:
+    return offer.cluster
 
 
 def _claimed(claim: Claim, old: Endpoint | None, names: tuple[str, ...]) -> Offer:
