@@ -52,6 +52,10 @@ STREAMING_LIST = {
 NO_STREAMING_LIST = frozenset({400, 403, 404, 405, 422, 501})
 
 
+class Silent(Transient):
+    """A stream said nothing for too long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
     """The wait between two rounds: what the server asked for, and whether the backoff comes on top."""
@@ -158,6 +162,9 @@ class Reflector(Generic[T]):
                 if error.status not in NO_STREAMING_LIST:
                     raise
                 self._streaming_list = False
+            except Silent:
+                self._streaming_list = False
+                raise
             else:
                 self._take_batch(rest)
                 await self._take_all(batches)
@@ -204,12 +211,12 @@ class Reflector(Generic[T]):
             self._take_batch(batch)
 
     async def _next(self, batches: Batches, silence_s: float) -> list[bytes] | None:
-        """The next batch, None at the end. Raises Transient when none comes in time."""
+        """The next batch, None at the end. Raises Silent when none comes in time."""
         try:
             async with asyncio.timeout(silence_s):
                 return await anext(batches, None)
         except TimeoutError as error:
-            raise Transient(f"the watch of {self._resource.name}s said nothing for {silence_s:.0f} s") from error
+            raise Silent(f"the watch of {self._resource.name}s said nothing for {silence_s:.0f} s") from error
 
     def _take_batch(self, batch: list[bytes]) -> None:
         for line in batch:
