@@ -54,9 +54,9 @@ def digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
-def frame(kind: Kind, payload: bytes) -> bytes:
+def frame(kind: int, payload: bytes, version: int = FORMAT) -> bytes:
     """Wrap a payload, ready to be written."""
-    fields = _FIELDS.pack(_MAGIC, FORMAT, kind, len(payload), digest(payload))
+    fields = _FIELDS.pack(_MAGIC, version, kind, len(payload), digest(payload))
     return b"".join((fields, zlib.crc32(fields).to_bytes(4, "big"), payload))
 
 
@@ -81,6 +81,8 @@ def read_frame(data: bytes, start: int = 0) -> Frame | None:
         return None
     if digest(payload) != expected:
         raise CorruptTable(f"the {length} bytes from byte {body} fail their checksum")
+    if kind not in Kind.__members__.values():
+        raise CorruptTable(f"the frame at byte {start} is of unknown kind {kind}")
     return Frame(Kind(kind), payload, body + length)
 
 

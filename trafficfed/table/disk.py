@@ -188,9 +188,10 @@ class DiskLog:
         data = encode_snapshot(snapshot)
         _replace(self._directory / SNAPSHOT, data)
         _replace(self._directory / JOURNAL, opening := frame(Kind.BASE, digest(data)))
-        if self._journal >= 0:
-            os.close(self._journal)
+        replaced = self._journal
         self._journal = os.open(self._directory / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        if replaced >= 0:
+            os.close(replaced)
         self._term, self._generation = snapshot.term, snapshot.generation
         self._snapshot_size, self._size = len(data), len(opening)
         self._behind = False

@@ -71,8 +71,15 @@ def failing(cluster: str, target: str = "", *, passed: bool = True, quarantined:
     )
 
 
+def key(name: str) -> ServiceKey:
+    """The key of a service called so, beside KEY."""
+    return ServiceKey("prod", "shop", name)
+
+
 def row(
     *endpoints: Endpoint,
+    name: str = "web",
+    hostnames: tuple[str, ...] = ("web.example.org",),
     down: tuple[str, ...] = (),
     steering: tuple[str, ...] = ("multivalue",),
     when_all_down: WhenAllDown = WhenAllDown.ALL,
@@ -86,8 +93,8 @@ def row(
         for target in each.targets
     )
     service = GlobalService(
-        key=KEY,
-        hostnames=("web.example.org",),
+        key=key(name),
+        hostnames=hostnames,
         steering=steering,
         when_all_down=when_all_down,
         fallback=fallback,
@@ -160,15 +167,15 @@ def endpoints(draw: st.DrawFn, cluster: str) -> Endpoint:
 
 
 @st.composite
-def rows(draw: st.DrawFn, key: ServiceKey = KEY) -> Row:
+def rows(draw: st.DrawFn) -> Row:
     """Any row: endpoints, verdicts for most of their targets, any chain and mode."""
     found = tuple(draw(endpoints(name)) for name in draw(st.lists(st.sampled_from(_NAMES), max_size=5, unique=True)))
     pairs = [(each.cluster, target) for each in found for target in each.targets]
     targets = st.sampled_from([target for _, target in pairs] or ["192.0.2.254"])
     return Row(
         service=GlobalService(
-            key=key,
-            hostnames=(f"{key.name}.example.org",),
+            key=KEY,
+            hostnames=("web.example.org",),
             steering=draw(_CHAINS),
             form=draw(st.sampled_from((Form.ADDRESS, Form.ADDRESS, Form.HOSTNAME))),
             when_all_down=draw(st.sampled_from(WhenAllDown)),
