@@ -61,8 +61,8 @@ def brake(
 ) -> Braked:
     """Judge all that would leave a zone together.
 
-    ``published`` counts the values of each service, ``owned_names`` the names that are ours, ``recent_names`` those that lost
-    values without a cause a short while ago: a large removal that comes in small pieces is a large removal.
+    ``published`` counts the values of each service, ``owned_names`` the names that are ours, ``recent_names`` those
+    that lost values without a cause a short while ago: a large removal that comes in small pieces is a large removal.
     """
     open_ones = [
         item for item in sorted(leaving, key=_by_name) if any((item.name, v) not in confirmed for v in item.values)

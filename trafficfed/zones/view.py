@@ -1,4 +1,4 @@
-"""What is published in one zone, as last read and written: kept in memory so that one change costs its own names only."""
+"""What is published in one zone, kept in memory so that one change costs its own names only."""
 
 from collections.abc import Iterable, Iterator
 

@@ -25,20 +25,17 @@ class Wish(Value, frozen=True, kw_only=True):
     refusal: str = ""
     event_at_s: float = 0.0
 
-    def after(self, earlier: "Wish") -> "Wish":
-        """This wish with the causes of an earlier one that may not be carried out yet.
-
-        The time is that of the earliest event not yet answered for, so that delays are measured whole.
-        """
+    def after(self, earlier: "Wish", published: frozenset[str]) -> "Wish":
+        """This wish with the causes of an earlier one that is not carried out yet, for what is still published."""
         return Wish(
             service=self.service,
             names=self.names,
             sets=self.sets,
             known=self.known,
-            departed=self.departed | earlier.departed,
+            departed=self.departed | (earlier.departed & published),
             released=(self.released | earlier.released) - set(self.names),
             refusal=self.refusal,
-            event_at_s=min(self.event_at_s, earlier.event_at_s),
+            event_at_s=self.event_at_s,
         )
 
 

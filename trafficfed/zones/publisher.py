@@ -1,0 +1,239 @@
+"""Brings the wishes of all services into one zone at one provider: the only writer of that zone in this process."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
+
+from trafficfed.errors import Refused, TrafficfedError, Transient
+from trafficfed.model import Outcome, RecordSet, Refusal, Result, Zone
+from trafficfed.ports import Clock, Provider
+from trafficfed.reports import ProviderFailed, Published, Report
+from trafficfed.zones.backoff import Backoff
+from trafficfed.zones.brakes import Held
+from trafficfed.zones.desk import Pending, ZoneDesk
+from trafficfed.zones.ownership import marker_name
+from trafficfed.zones.plan import Planned
+from trafficfed.zones.verify import Verifier
+from trafficfed.zones.view import ZoneView
+from trafficfed.zones.wish import Wish
+
+APPLY_S = 10.0
+READ_S = 60.0
+REFUSED_RETRY_S = 60.0
+"""A provider that said no is asked again only after so long: somebody has to act first."""
+
+SCAN_S = 900.0
+SCAN_SLICE = 500
+REREAD_NAMES = 50
+
+
+class PublisherState(StrEnum):
+    """Loading: the zone was never read whole. Failing: the last attempt at the provider did not succeed."""
+
+    LOADING = "Loading"
+    READY = "Ready"
+    FAILING = "Failing"
+
+
+class ZonePublisher:
+    """``want`` and ``view_complete`` may be called at any time and return at once; ``run`` does the work for ever.
+
+    A provider that fails or refuses is reported and tried again; nothing that it does ends ``run``. ``luck``
+    spreads the retries and scans of many publishers, and is between 0 and 1.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        zone: Zone,
+        provider_name: str,
+        owner: str,
+        clock: Clock,
+        report: Report,
+        *,
+        luck: Callable[[], float] = random.random,
+    ) -> None:
+        self._provider = provider
+        self._zone = zone
+        self._name = provider_name
+        self._owner = owner
+        self._clock = clock
+        self._report = report
+        self._luck = luck
+        self._desk = ZoneDesk(provider_name, zone, owner, report)
+        self._wake = asyncio.Event()
+        self._backoff = Backoff()
+        self._written_while_scanning: set[str] | None = None
+        self._verifier = Verifier(provider_name, zone.name, provider.capabilities.authorities, clock, report)
+        self._state = PublisherState.LOADING
+        self._message = ""
+
+    @property
+    def state(self) -> PublisherState:
+        return self._state
+
+    @property
+    def message(self) -> str:
+        """Why it is failing, empty where it is not."""
+        return self._message
+
+    @property
+    def names(self) -> int:
+        """How many names are ours."""
+        return len(self._desk.view)
+
+    @property
+    def waiting(self) -> int:
+        """How many services wait to be planned or written."""
+        return self._desk.waiting
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """What brakes hold until it is confirmed."""
+        return self._desk.held
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        return self._desk.refusals
+
+    def want(self, wish: Wish) -> None:
+        """Take in the newest wish of a service; wishes that come faster than they can be written coalesce."""
+        self._desk.want(wish)
+        self._wake.set()
+
+    def view_complete(self, complete: bool) -> None:
+        """Tell whether every cluster has been seen and every row wished: only then does what nobody wishes go."""
+        self._desk.set_complete(complete)
+        self._wake.set()
+
+    def confirm(self, confirm_id: str) -> bool:
+        """Lift exactly one brake; False where nothing of that id is held here."""
+        confirmed = self._desk.confirm(confirm_id)
+        self._wake.set()
+        return confirmed
+
+    def pending(self) -> Pending:
+        """What would be written now, without writing it."""
+        return self._desk.preview(self._clock.monotonic_s())
+
+    async def load(self) -> None:
+        """Read the whole zone. Raises Transient or Refused."""
+        self._desk.load(await self._read())
+        self._state = PublisherState.READY
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._publish_for_ever(), name=f"publish {self._zone.name}")
+            group.create_task(self._scan_for_ever(), name=f"scan {self._zone.name}")
+            group.create_task(self._verifier.run(), name=f"verify {self._zone.name}")
+
+    async def publish_once(self) -> None:
+        """Carry out all that can be done now. Raises Transient or Refused where the provider as a whole fails."""
+        while True:
+            while self._desk.uncertain:
+                await self._reread()
+            batch = self._desk.next_changes(self._provider.capabilities.batch, self._clock.monotonic_s())
+            await self._apply(batch)
+            if not batch and not self._desk.waiting and not self._desk.uncertain:
+                return
+            await asyncio.sleep(0)
+
+    async def drift_scan(self) -> None:
+        """Read the whole zone again and repair what differs from what we know. Writes go on meanwhile and win."""
+        if not self._desk.loaded:
+            return
+        self._written_while_scanning = set()
+        try:
+            fresh = await self._read()
+            names = sorted(fresh.marked_names(self._desk.view))
+            for at in range(0, len(names), SCAN_SLICE):
+                for name in names[at : at + SCAN_SLICE]:
+                    if name not in self._written_while_scanning:
+                        self._desk.take_in(name, fresh.at(name))
+                await asyncio.sleep(0)
+        finally:
+            self._written_while_scanning = None
+        self._wake.set()
+
+    async def _publish_for_ever(self) -> None:
+        while True:
+            retry_s = await self._attempt(self._publish, self._backoff)
+            if retry_s is None:
+                self._state, self._message = PublisherState.READY, ""
+                await self._until_woken()
+            else:
+                await asyncio.sleep(retry_s)
+
+    async def _scan_for_ever(self) -> None:
+        backoff = Backoff(base_s=SCAN_S / 4, limit_s=SCAN_S)
+        while True:
+            await asyncio.sleep(SCAN_S * (0.75 + self._luck() / 2))
+            await self._attempt(self.drift_scan, backoff)
+
+    async def _publish(self) -> None:
+        if not self._desk.loaded:
+            await self.load()
+        await self.publish_once()
+
+    async def _attempt(self, work: Callable[[], Awaitable[None]], backoff: Backoff) -> float | None:
+        """Do it; where it fails, say so and return after how many seconds to try again."""
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - the supervisor: an adapter's bug must not end the other zones
+            retry_s = REFUSED_RETRY_S if isinstance(error, Refused) else backoff.delay_s(error, self._luck())
+            self._message = str(error) if isinstance(error, TrafficfedError) else f"{type(error).__name__}: {error}"
+            self._state = PublisherState.FAILING if self._desk.loaded else PublisherState.LOADING
+            self._report(ProviderFailed(self._name, self._zone.name, self._message, retry_s))
+            return retry_s
+        backoff.reset()
+        return None
+
+    async def _until_woken(self) -> None:
+        at_s = self._desk.next_wake_s()
+        try:
+            async with asyncio.timeout(None if at_s is None else max(0.0, at_s - self._clock.monotonic_s())):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def _read(self) -> ZoneView:
+        record_sets = await self._provider.read(self._zone.name, READ_S)
+        return await asyncio.to_thread(ZoneView, self._zone.name, self._owner, record_sets)
+
+    async def _reread(self) -> None:
+        """Learn what stands at the names whose last write ended otherwise than done."""
+        names = sorted(self._desk.uncertain)[:REREAD_NAMES]
+        owner_names = [owner_name for name in names for owner_name in (name, marker_name(name))]
+        found: dict[str, list[RecordSet]] = {}
+        for record_set in await self._provider.read_names(self._zone.name, owner_names, APPLY_S):
+            found.setdefault(record_set.name, []).append(record_set)
+        for name in names:
+            self._desk.take_in(name, (*found.get(name, ()), *found.get(marker_name(name), ())))
+
+    async def _apply(self, batch: Sequence[Planned]) -> None:
+        size = self._provider.capabilities.batch
+        for at in range(0, len(batch), size):
+            part = batch[at : at + size]
+            changes = [planned.change for planned in part if planned.change]
+            try:
+                results = await self._provider.apply(self._zone.name, changes, APPLY_S)
+            except BaseException as error:
+                unsure = not isinstance(error, Transient | Refused)
+                for number, planned in enumerate(batch[at:]):
+                    self._desk.put_back(planned, unsure=unsure and number < len(part))
+                raise
+            for planned, result in zip(part, results, strict=True):
+                self._settle(planned, result)
+
+    def _settle(self, planned: Planned, result: Result) -> None:
+        now_s = self._clock.now_s()
+        event_at_s = self._desk.event_at_s(planned.service, now_s)
+        self._desk.settle(planned, result, self._clock.monotonic_s())
+        if self._written_while_scanning is not None:
+            self._written_while_scanning.add(planned.name)
+        since_s = max(0.0, now_s - event_at_s)
+        self._report(Published(self._name, self._zone.name, planned.name, result.outcome, since_s, result.message))
+        if result.outcome is Outcome.DONE and planned.change:
+            self._verifier.expect(planned.change, event_at_s)

@@ -1,0 +1,126 @@
+"""Whether the authorities answer what was published: they are asked, as any resolver would ask them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import dns.asyncquery
+import dns.exception
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+
+from trafficfed.model import NameChange, RecordSet, Value
+from trafficfed.ports import Clock
+from trafficfed.reports import Report, Verified
+from trafficfed.zones.ownership import marker_name
+
+DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Waits before each attempt. Secondaries follow by NOTIFY and transfer, within seconds where they are well set up."""
+
+QUERY_S = 2.0
+AT_ONCE = 16
+
+Ask = Callable[[str, str, str], Awaitable[frozenset[str] | None]]
+"""Authority (``host:port``), name and type to the values answered, empty where there are none, None: no answer."""
+
+
+class Expectation(Value, frozen=True, kw_only=True):
+    """What shall be answered at a name by type; an empty tuple: not ``gone`` (a wildcard may answer something else)."""
+
+    name: str
+    values: tuple[tuple[str, tuple[str, ...]], ...]
+    gone: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    event_at_s: float = 0.0
+
+
+def expectation(change: NameChange, event_at_s: float) -> Expectation:
+    """What clients shall see after a change; markers are no concern of theirs."""
+    before, after = _data(change.name, change.before), _data(change.name, change.after)
+    return Expectation(
+        name=change.name,
+        values=tuple(sorted(after.items())),
+        gone=tuple(sorted((rdtype, values) for rdtype, values in before.items() if rdtype not in after)),
+        event_at_s=event_at_s,
+    )
+
+
+class Verifier:
+    """Asks every authority of a zone for each name published, until it answers rightly or patience ends."""
+
+    def __init__(
+        self, provider: str, zone: str, authorities: Sequence[str], clock: Clock, report: Report, ask: Ask | None = None
+    ) -> None:
+        self._provider = provider
+        self._zone = zone
+        self._authorities = tuple(authorities)
+        self._clock = clock
+        self._report = report
+        self._ask = ask or ask_udp
+        self._expected: dict[str, Expectation] = {}
+        self._queue: asyncio.Queue[Expectation] = asyncio.Queue()
+
+    def expect(self, change: NameChange, event_at_s: float) -> None:
+        """The newest expectation of a name replaces the one before."""
+        if self._authorities:
+            expected = expectation(change, event_at_s)
+            self._expected[change.name] = expected
+            self._queue.put_nowait(expected)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for number in range(AT_ONCE):
+                group.create_task(self._work(), name=f"verify {self._zone} {number}")
+
+    async def _work(self) -> None:
+        while True:
+            expected = await self._queue.get()
+            right = await self._verify(expected)
+            if right is not None:
+                del self._expected[expected.name]
+                since_s = max(0.0, self._clock.now_s() - expected.event_at_s)
+                self._report(Verified(self._provider, self._zone, expected.name, right, since_s))
+
+    async def _verify(self, expected: Expectation) -> bool | None:
+        """None where a newer change of the name has overtaken this one."""
+        open_ones = self._authorities
+        for delay_s in DELAYS_S:
+            await asyncio.sleep(delay_s)
+            if self._expected.get(expected.name) is not expected:
+                return None
+            open_ones = tuple([server for server in open_ones if not await self._answers(server, expected)])
+            if not open_ones:
+                break
+        return not open_ones if self._expected.get(expected.name) is expected else None
+
+    async def _answers(self, authority: str, expected: Expectation) -> bool:
+        for rdtype, values in expected.values:
+            if await self._ask(authority, expected.name, rdtype) != frozenset(values):
+                return False
+        for rdtype, values in expected.gone:
+            answered = await self._ask(authority, expected.name, rdtype)
+            if answered is None or answered == frozenset(values):
+                return False
+        return True
+
+
+async def ask_udp(authority: str, name: str, rdtype: str) -> frozenset[str] | None:
+    """One query over UDP, or TCP where the answer is truncated. Anything but a clear answer is None."""
+    host, _, port = authority.rpartition(":")
+    wanted = dns.rdatatype.from_text(rdtype)
+    try:
+        request = dns.message.make_query(dns.name.from_text(name), wanted)
+        addresses = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), int(port))
+        response, _ = await dns.asyncquery.udp_with_fallback(
+            request, str(addresses[0][4][0]), timeout=QUERY_S, port=int(port), ignore_unexpected=True
+        )
+    except (OSError, dns.exception.DNSException):
+        return None
+    if response.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        return None
+    found = (rrset for rrset in response.answer if rrset.rdtype == wanted and rrset.name == request.question[0].name)
+    return frozenset(rdata.to_text().lower() for rrset in found for rdata in rrset)
+
+
+def _data(name: str, record_sets: Sequence[RecordSet]) -> dict[str, tuple[str, ...]]:
+    return {found.type: found.values for found in record_sets if found.name != marker_name(name)}
