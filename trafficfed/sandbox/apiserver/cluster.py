@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from trafficfed.model import Value
 from trafficfed.ports import Clock
 from trafficfed.sandbox.apiserver import decoding, failures, managers
@@ -66,8 +68,14 @@ class Cluster:
         self.schemas = schemas
         self.store = store or Store()
         self._allocator = Allocator()
-        for namespace in FIRST_NAMESPACES:
-            self.create(Target(kind=NAMESPACE), {"metadata": {"name": namespace}}, Intent(manager="kube-apiserver"))
+        for raw in self.store.objects(SERVICE).values():
+            self._allocator.hold(orjson.loads(raw))
+        if store is None:
+            self._create_first_namespaces()
+
+    def _create_first_namespaces(self) -> None:
+        for name in FIRST_NAMESPACES:
+            self.create(Target(kind=NAMESPACE), {"metadata": {"name": name}}, Intent(manager="kube-apiserver"))
 
     @property
     def uid(self) -> str:
@@ -125,10 +133,8 @@ class Cluster:
             self._check_preconditions(target, old, applied["metadata"])
         schema = self.schemas.of(target.kind)
         who = self._manager(target, intent, "Apply")
-        base = managers.written(old, ()) if old is not None else None
-        wanted = applied | {"metadata": {**applied["metadata"], "name": target.name}}
-        live = None if base is None or old is None else base | {"metadata": old["metadata"]}
-        merged, holders = managers.after_apply(schema, live, wanted, who, intent.force, self._untracked(target))
+        wanted = applied | {"metadata": applied["metadata"] | {"name": target.name}}
+        merged, holders = managers.after_apply(schema, old, wanted, who, intent.force, self._untracked(target))
         merged, _ = self._read(target, merged, Intent(validation="Ignore"))
         return Written(value=self._finish(target, old, merged, intent, holders), created=old is None, warnings=warnings)
 
@@ -278,14 +284,15 @@ class Cluster:
     @staticmethod
     def _separate_subresources(target: Target, old: Json | None, value: Json) -> None:
         """A write to the object leaves its status alone, a write to its status all else."""
-        if "status" not in target.kind.subresources:
-            return
-        kept_from_old = "spec" if target.subresource == "status" else "status"
-        if target.subresource == "finalize" or (old is None and target.kind is NODE):
-            return
-        value.pop(kept_from_old, None)
-        if old is not None and kept_from_old in old:
-            value[kept_from_old] = old[kept_from_old]
+        kept = []
+        if "status" in target.kind.subresources and not (old is None and target.kind is NODE):
+            kept.append("spec" if target.subresource == "status" else "status")
+        if target.kind is NAMESPACE and target.subresource != "finalize":
+            kept.append("spec")
+        for field in kept:
+            value.pop(field, None)
+            if old is not None and field in old:
+                value[field] = old[field]
 
     @staticmethod
     def _untracked(target: Target) -> tuple[tuple[str, ...], ...]:

@@ -20,12 +20,15 @@ class Cause(Value, frozen=True):
 class ApiFailure(TrafficfedError):
     """One refusal: HTTP status, reason and details as clients of the Kubernetes API expect them."""
 
-    def __init__(self, code: int, reason: str, message: str, details: Json | None = None) -> None:
+    def __init__(
+        self, code: int, reason: str, message: str, details: Json | None = None, metadata: Json | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
         self.details = details
+        self.metadata = metadata or {}
 
     @property
     def retry_after_s(self) -> int | None:
@@ -33,7 +36,7 @@ class ApiFailure(TrafficfedError):
 
     def status(self) -> Json:
         """The body: a metav1.Status."""
-        body: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        body: Json = {"kind": "Status", "apiVersion": "v1", "metadata": self.metadata, "status": "Failure"}
         body |= {"message": self.message, "reason": self.reason}
         if self.details is not None:
             body["details"] = self.details
@@ -99,8 +102,9 @@ def unprocessable() -> ApiFailure:
     return ApiFailure(422, "Invalid", "the server rejected our request due to an error in our request", {})
 
 
-def expired(message: str) -> ApiFailure:
-    return ApiFailure(410, "Expired", message)
+def expired(message: str, metadata: Json | None = None) -> ApiFailure:
+    """The revision asked for is forgotten; ``metadata`` may carry a token with which a list can go on all the same."""
+    return ApiFailure(410, "Expired", message, metadata=metadata)
 
 
 def too_large_revision(asked: int, current: int) -> ApiFailure:

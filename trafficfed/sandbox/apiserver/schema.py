@@ -52,10 +52,14 @@ ATOMIC_STRUCTS = {"V1ObjectReference", "V1LabelSelector"}
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True):
-    """One node of the structure. ``items`` are the elements of a list, ``values`` those of a map."""
+    """One node of the structure. ``items`` are the elements of a list, ``values`` those of a map.
+
+    ``description`` tells what it is for where it stands, ``summary`` what its type is.
+    """
 
     shape: Shape
     title: str = ""
+    summary: str = ""
     description: str = ""
     fields: dict[str, "Schema"] = {}
     required: tuple[str, ...] = ()
@@ -115,10 +119,15 @@ def _read_model(model: type[BaseModel], description: str) -> Schema:
     required = tuple(
         field.serialization_alias or name for name, field in model.model_fields.items() if field.is_required()
     )
-    about = description or (model.__doc__ or "").split("Attributes:")[0].strip()
-    atomic = model.__name__ in ATOMIC_STRUCTS
+    title = re.sub(r"^(Core|Discovery)?V1", "", model.__name__)
     return Schema(
-        shape="struct", title=model.__name__, description=about, fields=fields, required=required, atomic=atomic
+        shape="struct",
+        title=title,
+        summary=(model.__doc__ or "").split("Attributes:")[0].strip(),
+        description=description,
+        fields=fields,
+        required=required,
+        atomic=model.__name__ in ATOMIC_STRUCTS,
     )
 
 

@@ -99,6 +99,13 @@ class Store:
         """Forget all history: watches and continue tokens from before now expire."""
         self._floor, self._log = self.revision, []
 
+    def copy(self) -> "Store":
+        """The same state with a history that starts now, as etcd restored from a backup has."""
+        twin = Store(self._history)
+        twin.revision = twin._floor = self.revision
+        twin._objects = {kind: dict(objects) for kind, objects in self._objects.items()}
+        return twin
+
     def touch(self) -> None:
         """Wake everyone who waits for a change, without one."""
         woken, self._changed = self._changed, asyncio.Event()
