@@ -8,12 +8,16 @@ longer states, which vanishes when nobody else manages it.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import orjson
+
 from trafficfed.model import Value
 from trafficfed.sandbox.apiserver import failures, fields, merging
 from trafficfed.sandbox.apiserver.fields import Fields, Path
 from trafficfed.sandbox.apiserver.kinds import Json
 from trafficfed.sandbox.apiserver.schema import Schema
 
+KUBECTL = "kubectl"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 SERVER_OWNED = tuple(
     ("f:metadata", f"f:{name}")
     for name in (
@@ -113,12 +117,23 @@ def after_apply(
     changed, _ = fields.difference(schema, live, merged)
     clashes = tuple((m, sorted(m.held & changed & stated)) for m in others)
     if not force:
-        _raise_conflicts(clashes)
+        allowed = _untouched_since_client_side_apply(schema, live or {}) if who.name == KUBECTL else fields.NONE
+        _raise_conflicts((m, [path for path in paths if path not in allowed]) for m, paths in clashes)
     others = tuple(m.holding(m.held - frozenset(paths)) for m, paths in clashes)
     kept_by_others = frozenset[Path]().union(*(m.held for m in others))
     abandoned = mine.held - stated - kept_by_others
     merged = merging.without_fields(schema, merged, abandoned)
     return merged, (*others, mine if stated == mine.held else who.holding(stated))
+
+
+def _untouched_since_client_side_apply(schema: Schema, live: Json) -> Fields:
+    """What ``kubectl apply`` set without --server-side and nobody changed since: kubectl may take it over unforced."""
+    text = (live.get("metadata", {}).get("annotations") or {}).get(LAST_APPLIED)
+    if not text:
+        return fields.NONE
+    last = orjson.loads(text)
+    changed, removed = fields.difference(schema, last, live)
+    return fields.fields_of(schema, last) - changed - removed
 
 
 def _raise_conflicts(clashes: Iterable[tuple[Manager, Sequence[Path]]]) -> None:
