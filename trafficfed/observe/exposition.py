@@ -22,7 +22,7 @@ def text(families: Iterable[Family], limit: int) -> tuple[str, int]:
     >>> print(text([Family("up", "Is it.", ("job",), [(('a"b',), 1.0)])], 10)[0], end="")
     # HELP up Is it.
     # TYPE up gauge
-    up{job="a\\\\"b"} 1
+    up{job="a\\"b"} 1
     """
     lines: list[str] = []
     dropped = 0
