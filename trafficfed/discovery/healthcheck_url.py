@@ -21,8 +21,9 @@ def parse_health_check(text: str) -> HealthCheck:
 
     Raises ConfigError whose text names what is supported.
 
-    >>> parse_health_check("https://:8443/healthz")
-    HealthCheck(scheme='https', port=8443, path='/healthz')
+    >>> check = parse_health_check("https://:8443/healthz")
+    >>> check.scheme, check.port, check.path
+    ('https', 8443, '/healthz')
     """
     match = _URL.fullmatch(text)
     if match is None:
