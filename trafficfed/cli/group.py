@@ -1,13 +1,12 @@
 """The ``trafficfed`` command: its sub-commands, and how every error becomes one line and an exit code."""
 
-import os
 import sys
 from collections.abc import Sequence
 
 import click
 
 from trafficfed.cli import commands
-from trafficfed.cli.failures import EXIT_INTERRUPTED, exit_code
+from trafficfed.cli.failures import EXIT_FOUND, EXIT_INTERRUPTED, exit_code
 from trafficfed.errors import TrafficfedError
 
 EPILOG = """\b
@@ -46,7 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str]) -> int:
     try:
         result = trafficfed.main(arguments, prog_name="trafficfed", standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code
@@ -58,10 +56,9 @@ def _run(arguments: list[str]) -> int:
         return exit_code(error)
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; the interpreter's own flush at exit must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        _tell(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        return EXIT_FOUND
     return result if isinstance(result, int) else 0
 
 

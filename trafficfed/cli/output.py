@@ -1,10 +1,12 @@
 """Views on standard output: as pages that fit the terminal, or encoded for programs."""
 
+import os
 import shutil
 import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import click
 import msgspec
 
 from trafficfed.cli.pages import page
@@ -35,8 +37,13 @@ class Screen(NamedTuple):
 
 def write(view: View, output: str, screen: Screen) -> None:
     """Write one view and let it be seen at once."""
-    sys.stdout.write(encoded(view, output, screen))
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(encoded(view, output, screen))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has seen enough; the interpreter's own flush at exit must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from None
 
 
 def encoded(view: View, output: str, screen: Screen) -> str:

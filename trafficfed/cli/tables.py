@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 _ANSI = {"good": "32", "bad": "31", "doubt": "33", "dim": "2", "title": "1"}
 _GAP = 2
-_NARROWEST = 8  # a column cut below this tells nothing any more
+_NARROWEST = 5  # a column cut below this tells nothing any more
 
 
 class Paint(NamedTuple):
@@ -37,7 +37,8 @@ def table(titles: Sequence[str], rows: Sequence[Row], width: int, paint: Paint, 
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     cells = [[Cell(clean(cell.text), cell.style) for cell in row] for row in cells]
     used = [at for at in range(len(titles)) if any(row[at].text for row in cells)]
-    grid = [[Cell(titles[at], "dim") for at in used], *([row[at] for at in used] for row in cells)]
+    head = [[Cell(titles[at], "dim") for at in used]] if any(titles) else []
+    grid = [*head, *([row[at] for at in used] for row in cells)]
     widths = fitted([max(len(row[at].text) for row in grid) for at in range(len(used))], width - len(indent))
     return [indent + _line(row, widths, paint) for row in grid]
 
