@@ -1,7 +1,7 @@
 """Which operator controls hold for a target now, and which of them decides.
 
-Only force-up and force-down are about health. Drain and freeze are steering's; here they matter only for when they begin and
-end, as their row has to be looked at again then.
+Only force-up and force-down are about health. Drain and freeze are steering's; here they matter only for when they
+begin and end, as their row has to be looked at again then.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,5 +1,7 @@
 """What the vantages saw of one target, folded so that the latest run of each vantage is all that is kept."""
 
+from collections.abc import Set
+
 from trafficfed.model import HealthCheck, Observation, Value
 
 FRESH_INTERVALS = 3
@@ -35,15 +37,9 @@ class Streak(Value, frozen=True, kw_only=True):
         return self.at_s - horizon_s <= now_s < self.at_s + horizon_s
 
 
-def after(streak: Streak | None, seen: Observation, check: HealthCheck, *, counted: bool = True) -> Streak:
-    """The vantage's run once ``seen`` came in.
-
-    A gap longer than evidence stays fresh begins anew. ``counted`` False is for a vantage that is distrusted at the
-    moment: its result is kept for comparison, but runs and opinions start again from nothing when it is trusted.
-    """
-    if not counted:
-        length, up = 0, None
-    elif streak is None or not streak.fresh(horizon_s(check), seen.at_s):
+def after(streak: Streak | None, seen: Observation, check: HealthCheck) -> Streak:
+    """The vantage's run once ``seen`` came in; after a gap longer than evidence stays fresh it begins anew."""
+    if streak is None or not streak.fresh(horizon_s(check), seen.at_s):
         length, up = 1, None
     elif streak.passed == seen.passed:
         length, up = min(streak.length + 1, max(check.rise, check.fall)), streak.up
@@ -73,9 +69,14 @@ class Evidence(Value, frozen=True):
                 return streak
         return None
 
-    def after(self, seen: Observation, check: HealthCheck, *, counted: bool = True) -> "Evidence":
+    def without(self, vantages: Set[str]) -> "Evidence":
+        """The evidence as if these vantages had seen nothing."""
+        kept = tuple(s for s in self.streaks if s.vantage not in vantages)
+        return self if len(kept) == len(self.streaks) else Evidence(kept)
+
+    def after(self, seen: Observation, check: HealthCheck) -> "Evidence":
         """The evidence with one observation more; vantages that fell silent long ago are let go."""
-        changed = after(self.of(seen.vantage), seen, check, counted=counted)
+        changed = after(self.of(seen.vantage), seen, check)
         kept = [s for s in self.streaks if s.vantage != seen.vantage and s.fresh(horizon_s(check), seen.at_s)]
         return Evidence(tuple(sorted([*kept, changed], key=_vantage))) if kept else Evidence((changed,))
 

@@ -7,8 +7,8 @@ The order of authority, in which no step may skip one above it:
 3. No fresh evidence: Unknown, which keeps the last verdict without limit and never takes anything out.
 4. Latches: what was down comes back after ``rise`` passes and the failback hold; what failed while its API server had
    been out of sight for an hour is quarantined until a fresh list confirms the address (clouds reassign addresses).
-5. force-up and force-down overrule ``serving``, never ``state``, and leave the latches beneath them as they are. A drain
-   is no verdict: what is drained is alive, and steering stands it aside.
+5. force-up and force-down overrule ``serving``, never ``state``, and leave the latches beneath them as they are.
+   A drain is no verdict: what is drained is alive, and steering stands it aside.
 
 Where no probe is possible (no port known, or no address), readiness alone decides; where nothing tells readiness
 either, the endpoint counts as serving, with the reason NoCheck.

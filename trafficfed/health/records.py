@@ -1,6 +1,6 @@
 """Everything this process has seen that bears on health, kept ready for the judge. Sans-IO: callers have the clock."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 
 from trafficfed.health.evidence import Evidence, changes_meaning
 from trafficfed.health.judge import JudgedRow, judge_row
@@ -93,10 +93,8 @@ class Records:
         place = (seen.cluster, seen.address)
         known = self._evidence.setdefault(seen.service, {})
         before = known.get(place, NOTHING)
-        later = before.after(seen, check, counted=seen.vantage not in self.distrusted)
-        known[place] = later
-        if len(self._vantages) > 1:
-            self._comparison.update((seen.service, place), compare(later, seen.cluster, check, self._homes, now_s))
+        known[place] = later = before.after(seen, check)
+        self._compare(seen.service, place, check, now_s)
         return changes_meaning(before, later, check, now_s)
 
     def _trust(self, now_s: float) -> Collection[ServiceKey]:
@@ -104,8 +102,22 @@ class Records:
         now = distrusted(self._vantages, self._comparison.standing, lambda v: self._anchors.cut_off(v, now_s))
         if now == self.distrusted:
             return ()
+        if trusted_again := self.distrusted - now:
+            self._disregard(trusted_again, now_s)
         self.distrusted = now
         return tuple(self._checks)
+
+    def _disregard(self, vantages: Set[str], now_s: float) -> None:
+        """What was seen in a time of distrust counts for nothing afterwards: those vantages begin from nothing."""
+        for service, known in self._evidence.items():
+            for place, evidence in known.items():
+                known[place] = evidence.without(vantages)
+                self._compare(service, place, self._checks[service][place], now_s)
+
+    def _compare(self, service: ServiceKey, place: Place, check: HealthCheck, now_s: float) -> None:
+        if len(self._vantages) > 1:
+            shares = compare(self._evidence[service][place], place[0], check, self._homes, now_s)
+            self._comparison.update((service, place), shares)
 
     def _guarded(self, cluster: str, service: ServiceKey) -> bool:
         guard = self._guards.get(cluster)

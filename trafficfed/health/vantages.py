@@ -13,8 +13,9 @@ from trafficfed.model import HealthCheck, Observation, ServiceKey, Target, Value
 DISCARD_ABOVE_PERCENT = 70
 ANCHORS = ServiceKey("", "", "anchors")
 """The service under which anchors are probed; no real one has an empty name for its clusterset."""
-ANCHOR_CHECK = HealthCheck(scheme="tcp", interval_s=2.0, timeout_s=1.0, suspicion_s=1.0)
-"""Anchors are few and are asked often: that a vantage is cut off must be known before its endpoints reach fall."""
+ANCHOR_CHECK = HealthCheck(scheme="tcp", interval_s=10.0, timeout_s=1.0, suspicion_s=1.0)
+"""That a vantage is cut off must be known before its endpoints reach fall, which takes 2 s after a first failure. So
+while anything is suspicious the anchors are to be suspected too: they are asked at once and given up after a second."""
 ANCHOR_REGIONS = 2
 
 
@@ -103,16 +104,20 @@ class Comparison:
 def compare(
     evidence: Evidence, cluster: str, check: HealthCheck, homes: Mapping[str, str], now_s: float
 ) -> tuple[tuple[str, bool], ...]:
-    """For each vantage whose others by majority see this target pass: whether it sees so itself.
+    """For each vantage whose others by majority see this target pass: whether it does not hold it to be down.
 
-    Vantages inside the target's own cluster are left out: there, load-balancer addresses lead straight to the pods.
+    Others are taken by their last result, the vantage itself by what it holds after ``fall``: else the first to see a
+    death would be the one distrusted. Vantages inside the target's own cluster are left out: there, load-balancer
+    addresses lead straight to the pods.
     """
     if len(evidence.streaks) < 2:
         return ()
     horizon = horizon_s(check)
     outside = [s for s in evidence.streaks if homes.get(s.vantage) != cluster and s.fresh(horizon, now_s)]
     passing = sum(s.passed for s in outside)
-    return tuple((s.vantage, s.passed) for s in outside if 2 * (passing - s.passed) > len(outside) - 1)
+    return tuple(
+        (s.vantage, s.passed or s.up is not False) for s in outside if 2 * (passing - s.passed) > len(outside) - 1
+    )
 
 
 def distrusted(

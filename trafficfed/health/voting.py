@@ -35,7 +35,7 @@ def vote(streak: Streak, before: Verdict | None) -> bool | None:
 
     A first pass is enough where the target was not down: new endpoints serve after it, known ones go on.
     """
-    if streak.up is None and streak.passed and streak.length and not was_down(before):
+    if streak.up is None and streak.passed and not was_down(before):
         return True
     return streak.up
 
@@ -57,7 +57,7 @@ def majority(streaks: Sequence[Streak], before: Verdict | None) -> State | None:
 
 def suspicious(streaks: Sequence[Streak], check: HealthCheck) -> bool:
     """Whether some voter has begun to see failures but not yet enough of them to call the target down."""
-    return any(not s.passed and s.up is not False and 0 < s.length < check.fall for s in streaks)
+    return any(not s.passed and s.up is not False and s.length < check.fall for s in streaks)
 
 
 def _new(before: Verdict | None) -> bool:
