@@ -79,7 +79,9 @@ class Reflector(Generic[T]):
         clock: Clock,
         unreadable: Callable[[str, str], None] = lambda key, error: None,
         random: Random | None = None,
+        silence_s: float = SILENCE_S,
     ) -> None:
+        self._silence_s = silence_s
         self._reader, self._resource, self._sink, self._clock = reader, resource, sink, clock
         self._unreadable = unreadable
         self._random = random or Random()
@@ -204,10 +206,10 @@ class Reflector(Generic[T]):
         return self._reader.stream(self._resource.path, {**WATCH, "resourceVersion": str(self._revision)})
 
     async def _accepted(self, batches: Batches) -> None:
-        await self._next(batches, SILENCE_S)
+        await self._next(batches, self._silence_s)
 
     async def _take_all(self, batches: Batches) -> None:
-        while (batch := await self._next(batches, SILENCE_S)) is not None:
+        while (batch := await self._next(batches, self._silence_s)) is not None:
             self._take_batch(batch)
 
     async def _next(self, batches: Batches, silence_s: float) -> list[bytes] | None:

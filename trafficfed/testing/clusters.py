@@ -148,7 +148,7 @@ class RealCluster:
 
     def write_kubeconfig(self, path: Path, user: Mapping[str, object], **cluster: object) -> Path:
         """A kubeconfig for this cluster with the given user; ``cluster`` overrides fields of its cluster entry."""
-        ca = {"certificate-authority-data": base64.b64encode(self.authority.pem).decode()}
+        ca = {"certificate-authority-data": encoded(self.authority.pem)}
         entry = {"server": self.server, **ca, **cluster}
         content = {
             "apiVersion": "v1",
@@ -250,8 +250,8 @@ class RealCluster:
         self.admin.request("PATCH", f"{path}?fieldManager=test&force=true", manifest, APPLY)
 
     def _write_kubeconfigs(self) -> None:
-        self.write_kubeconfig(self.admin_kubeconfig, _certificate_user(self._admin_pair))
-        self.write_kubeconfig(self.kubeconfig, _certificate_user(self.authority.client(PRODUCT_USER)))
+        self.write_kubeconfig(self.admin_kubeconfig, certificate_user(self._admin_pair))
+        self.write_kubeconfig(self.kubeconfig, certificate_user(self.authority.client(PRODUCT_USER)))
 
 
 class ClusterFarm:
@@ -320,11 +320,14 @@ def _services(namespace: str, name: str) -> str:
     return f"/api/v1/namespaces/{namespace}/services/{name}"
 
 
-def _certificate_user(pair: KeyPair) -> dict[str, object]:
-    return {
-        "client-certificate-data": base64.b64encode(pair.certificate).decode(),
-        "client-key-data": base64.b64encode(pair.key).decode(),
-    }
+def encoded(pem: bytes) -> str:
+    """As the ``-data`` fields of a kubeconfig want it."""
+    return base64.b64encode(pem).decode()
+
+
+def certificate_user(pair: KeyPair) -> dict[str, object]:
+    """A kubeconfig's user with an inline client certificate."""
+    return {"client-certificate-data": encoded(pair.certificate), "client-key-data": encoded(pair.key)}
 
 
 def _kubectl() -> str:

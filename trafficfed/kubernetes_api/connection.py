@@ -1,0 +1,68 @@
+"""One member's API server from configuration to events: connects, watches, and writes Events, for as long as it lives."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from trafficfed.errors import ConfigError
+from trafficfed.kubernetes_api.cluster_watch import ClusterWatch
+from trafficfed.kubernetes_api.context import Credentials
+from trafficfed.kubernetes_api.events import EventWriter, Note
+from trafficfed.kubernetes_api.resource import ENDPOINT_SLICES, NODES, SERVICES
+from trafficfed.kubernetes_api.transport import Transport
+from trafficfed.kubernetes_api.wire import Event, Lost
+from trafficfed.ports import Clock
+from trafficfed.reports import Report
+
+RETRY_S = 10.0
+"""A kubeconfig that could not be used is read again at this pace: somebody has to mend it first."""
+
+Connect = Callable[[], Awaitable[Credentials]]
+
+
+class Connection:
+    """What goes wrong here is this cluster's affair only: it becomes a Lost event that says why."""
+
+    def __init__(
+        self,
+        name: str,
+        connect: Connect,
+        sink: Callable[[str, Event], None],
+        clock: Clock,
+        report: Report,
+        event_failed: Callable[[str], None],
+    ) -> None:
+        self._name, self._connect, self._sink = name, connect, sink
+        self._clock, self._report, self._event_failed = clock, report, event_failed
+        self._events: EventWriter | None = None
+
+    def tell(self, note: Note) -> None:
+        """Write an Event on a user's object, soon; nothing is kept for a cluster that is not connected."""
+        if self._events is not None:
+            self._events.tell(note)
+
+    async def run(self) -> None:
+        """For ever, until cancelled."""
+        said = ""
+        while True:
+            try:
+                credentials = await self._connect()
+            except ConfigError as error:
+                if str(error) != said:
+                    said = str(error)
+                    for resource in (SERVICES, ENDPOINT_SLICES, NODES):
+                        self._sink(self._name, Lost(resource.kind, said))
+                await asyncio.sleep(RETRY_S)
+            else:
+                await self._watch(credentials)
+
+    async def _watch(self, credentials: Credentials) -> None:
+        transport = Transport(credentials)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._events = EventWriter(transport, self._clock, self._event_failed)
+                watch = ClusterWatch(self._name, transport, self._sink, self._clock, self._report)
+                tasks.create_task(watch.run(), name=f"watch {self._name}")
+                tasks.create_task(self._events.run(), name=f"events {self._name}")
+        finally:
+            self._events = None
+            await transport.close()
