@@ -9,9 +9,20 @@ from trafficfed.testing.fleets import KEY, address, endpoint, failing, fleet, ro
 EU, US, AP = address("eu"), address("us"), address("ap")
 
 
-def all_dead(*endpoints: Endpoint, mode: WhenAllDown = WhenAllDown.ALL, **more: tuple[str, ...]) -> Row:
-    names = tuple(each.cluster for each in endpoints)
-    return row(*endpoints, down=names, when_all_down=mode, steering=("geo", "failover", "weighted"), **more)
+def all_dead(
+    *endpoints: Endpoint,
+    mode: WhenAllDown = WhenAllDown.ALL,
+    fallback: tuple[str, ...] = (),
+    last_good: tuple[str, ...] = (),
+) -> Row:
+    return row(
+        *endpoints,
+        down=tuple(each.cluster for each in endpoints),
+        when_all_down=mode,
+        steering=("geo", "failover", "weighted"),
+        fallback=fallback,
+        last_good=last_good,
+    )
 
 
 def judged(*verdicts: Verdict, endpoints: tuple[Endpoint, ...]) -> Row:

@@ -68,6 +68,30 @@ def test_clients_of_a_dead_country_go_to_what_is_nearest_to_it_not_to_the_contin
     assert tiers(decision, Client("", "EU", "IT")) == ["at+gb"]
 
 
+def test_the_nearest_may_be_on_another_continent() -> None:
+    """Tel Aviv's clients are nearer to Frankfurt than to Tokyo, though Israel and Japan are both in Asia."""
+    clusters = {**FLEET, "il": Cluster(name="il", region="il-central-1")}
+    given_row = row(endpoint("il"), endpoint("de"), endpoint("ap"), down=("il",), steering=("geo",))
+    decision = decide(given_row, clusters, (), 0.0)
+    assert tiers(decision, Client("", "AS", "IL")) == ["de", "ap"]
+    assert tiers(decision, Client("", "AS", "JO")) == ["ap", "de"]
+
+
+def test_what_is_nowhere_comes_after_the_farthest() -> None:
+    given_row = row(endpoint("lab"), endpoint("ap"), endpoint("us"), steering=("geo",))
+    assert tiers(decide(given_row, FLEET, (), 0.0), Client("", "NA")) == ["us", "ap", "lab"]
+
+
+def test_data_centres_of_one_metropolis_are_equally_near() -> None:
+    clusters = {
+        "a": Cluster(name="a", region="europe-west3"),
+        "b": Cluster(name="b", continent="EU", latitude=50.2, longitude=8.8),
+        "us": FLEET["us"],
+    }
+    given_row = row(endpoint("a"), endpoint("b"), endpoint("us"), down=("us",), steering=("geo",))
+    assert tiers(decide(given_row, clusters, (), 0.0), Client("", "NA")) == ["a+b"]
+
+
 def test_geo_before_failover_keeps_clients_near() -> None:
     assert tiers(everywhere("geo", "failover", us_tier=1), Client("", "NA", "US")) == ["uw", "us", "eu", "de", "ap"]
 

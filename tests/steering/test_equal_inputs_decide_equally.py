@@ -1,16 +1,18 @@
 """A decision depends on its inputs only: not on their order, not on having been made before; and says nothing twice."""
 
+import itertools
 import random
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trafficfed.model import Cluster, Decision, OperatorControl, Row, Rule
+from trafficfed.model import Cluster, Decision, Endpoint, OperatorControl, Row, Rule
 from trafficfed.steering.decide import decide, given_out
 from trafficfed.steering.places import place_of
 from trafficfed.testing import fleets
-from trafficfed.testing.fleets import endpoint, fleet, row
+from trafficfed.testing.fleets import endpoint, fleet, passing, row
 
 
 def shuffled(given_row: Row, order: random.Random) -> Row:
@@ -86,6 +88,35 @@ def test_rules_and_members_come_in_canonical_order(given_row: Row, clusters: Map
         for tier in (rule.pool, *rule.standby):
             assert [m.cluster for m in tier] == sorted(m.cluster for m in tier)
             assert all(m.addresses == tuple(sorted(m.addresses)) for m in tier)
+
+
+def test_hostnames_are_sorted_and_told_once() -> None:
+    given_row = row(endpoint("eu"), hostnames=("www.example.org", "api.example.org", "www.example.org"))
+    assert decide(given_row, {}, (), 0.0).hostnames == ("api.example.org", "www.example.org")
+
+
+@pytest.mark.parametrize("continents", [("EU", "AS"), ("AS", "EU")])
+def test_a_country_configured_on_two_continents_is_no_matter_of_order(continents: tuple[str, str]) -> None:
+    one, two = (Cluster(name=f"c{code}", country="TR", continent=code) for code in continents)
+    clusters = {each.name: each for each in (one, two, *fleet("us", "eu").values())}
+    found = [
+        decide(row(*map(endpoint, names), steering=("geo",)), clusters, (), 0.0)
+        for names in (("cAS", "cEU", "us", "eu"), ("cEU", "cAS", "us", "eu"))
+    ]
+    assert found[0] == found[1]
+
+
+def test_two_endpoints_of_one_cluster_are_no_matter_of_order() -> None:
+    with_nothing, heavy, light = (
+        Endpoint(cluster="eu", addresses=addresses, weight=weight)
+        for addresses, weight in (((), 1), (("192.0.2.9",), 9), (("192.0.2.9",), 1))
+    )
+    verdicts = (passing("eu", "192.0.2.9"),)
+    found = {
+        decide(Row(service=row().service, endpoints=order, verdicts=verdicts), {}, (), 0.0)
+        for order in itertools.permutations((with_nothing, heavy, light))
+    }
+    assert len(found) == 1
 
 
 def test_a_chain_without_geo_needs_one_rule_only() -> None:

@@ -39,7 +39,7 @@ class Candidate(Value, frozen=True, kw_only=True):
 
 
 def candidates(row: Row, controls: Sequence[OperatorControl], now_s: float) -> tuple[Candidate, ...]:
-    """Every endpoint of a row, sorted by cluster and targets.
+    """Every endpoint of a row, sorted by cluster, targets and whatever else tells endpoints apart.
 
     A target is given out where its verdict serves. So is one that has not been probed to an end yet where its endpoint
     is the service's only one: there is nothing better to wait with.
@@ -62,7 +62,12 @@ def candidates(row: Row, controls: Sequence[OperatorControl], now_s: float) -> t
                 drained_by=cause(drain) if drain else "",
             )
         )
-    return tuple(sorted(found, key=lambda each: (each.cluster, each.judged and each.judged[0][0], each.endpoint.uid)))
+    return tuple(sorted(found, key=_order))
+
+
+def _order(candidate: Candidate) -> tuple[object, ...]:
+    endpoint = candidate.endpoint
+    return candidate.cluster, [target for target, _ in candidate.judged], endpoint.uid, endpoint.weight, endpoint.tier
 
 
 def _standing(endpoint: Endpoint, *, drained: bool) -> Standing:

@@ -25,10 +25,8 @@ Offers = tuple[tuple[Candidate, Member], ...]
 
 
 def offers_of(serving: Sequence[Candidate], form: Form) -> Offers:
-    """Candidates with what each puts into a pool, in the canonical order that members have in every pool."""
-    return tuple(
-        sorted(((each, member(each, each.serving, form)) for each in serving), key=lambda each: _canonical(each[1]))
-    )
+    """Candidates with what each puts into a pool; their order is the one that members have in every pool."""
+    return tuple((each, member(each, each.serving, form)) for each in serving)
 
 
 def tiers_for(location: Location, chain: Sequence[str], offers: Offers, places: Mapping[str, Place]) -> Tiers:
@@ -51,21 +49,18 @@ def member(candidate: Candidate, targets: tuple[str, ...], form: Form) -> Member
     return Member(cluster=candidate.cluster, weight=weight, addresses=targets)
 
 
-def _canonical(each: Member) -> tuple[str, tuple[str, ...], tuple[str, ...], int]:
-    return each.cluster, each.addresses, each.hostnames, each.weight
-
-
 def nearness(location: Location, place: Place) -> tuple[int, int]:
     """How near a place is to a location, smaller is nearer: (kind of match, distance in steps of 50 km).
 
     Places in the location's own country, or on its own continent where no country is meant, are all equally
-    near; others by distance. What is nowhere comes last, and to clients of unknown place everything is equally near.
+    near; others by distance alone, as the crow knows no continents. What is nowhere comes last, and to clients of
+    unknown place everything is equally near.
     """
     if location.where.kind == "any":
         return (0, 0)
     if place.country == location.country if location.country else place.continent == location.continent:
         return (0, 0)
     if place.point is None or not location.points:
-        return (3, 0)
+        return (2, 0)
     steps = round(min(distance_km(each, place.point) for each in location.points) / SAME_PLACE_KM)
-    return (1 if place.continent == location.continent else 2, steps)
+    return (1, steps)
