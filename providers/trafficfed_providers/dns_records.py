@@ -4,6 +4,8 @@ import ipaddress
 from collections.abc import Iterable
 
 import dns.name
+import dns.rdata
+import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
@@ -40,6 +42,17 @@ class Gathered:
             )
             for (name, rdtype), (ttl, values) in self._sets.items()
         )
+
+
+def same_values(one: RecordSet | None, other: RecordSet | None) -> bool:
+    """Whether two record sets hold the same data, however it is spelt; None is absence."""
+    if one is None or other is None:
+        return one is other
+    return one.values == other.values or _rdatas(one) == _rdatas(other)
+
+
+def _rdatas(record_set: RecordSet) -> set[dns.rdata.Rdata]:
+    return {dns.rdata.from_text(dns.rdataclass.IN, record_set.type, value) for value in record_set.values}
 
 
 def ordered(record_sets: Iterable[RecordSet]) -> tuple[RecordSet, ...]:

@@ -18,7 +18,9 @@ ALGORITHMS = ("hmac-sha256", "hmac-sha224", "hmac-sha384", "hmac-sha512", "hmac-
 _KEYS = ("server", "tsig", "source", "authorities", "batch")
 _TSIG_KEYS = ("name", "algorithm", "secret", "secret-file", "secret-env")
 _SECRETS = ("secret", "secret-file", "secret-env")
-_BATCH = 100
+_BATCH = 50
+"""Building and signing a message holds up everything else for some 0.4 ms a name."""
+
 _BATCH_MAX = 500
 
 
