@@ -323,7 +323,10 @@ class Refusal(Value, frozen=True, kw_only=True):
 
 
 class Grant(Value, frozen=True, kw_only=True):
-    """Who may claim which names of a zone; an empty tuple means any. ``names`` are shell patterns (``*.eu.example.org``)."""
+    """Who may claim which names of a zone; an empty tuple means any. ``names`` are shell patterns.
+
+    ``*.eu.example.org`` grants everything below ``eu.example.org``.
+    """
 
     clusters: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
@@ -401,7 +404,7 @@ class Result(Value, frozen=True, kw_only=True):
 class Capabilities(Value, frozen=True, kw_only=True):
     """What a provider can express, as data. ``geo`` lists the Where kinds it knows; ``batch`` is names per request.
 
-    ``atomicity``: ``batch`` (all or nothing, with preconditions), ``set`` (per record set), ``none`` (read before write).
+    ``atomicity``: ``batch`` (all or nothing, with preconditions), ``set`` (per record set), ``none`` (read first).
     ``authorities`` are the name servers (``host:port``) to ask whether what was written is answered; empty = unknown.
     """
 

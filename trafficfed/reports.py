@@ -71,7 +71,7 @@ class RefusalCleared(Value, frozen=True):
 
 
 class Published(Value, frozen=True):
-    """One name's change ended at one provider. ``since_event_s`` is from the event's arrival to the provider's answer."""
+    """One name's change ended at one provider, ``since_event_s`` after the event that caused it arrived."""
 
     provider: str
     zone: str

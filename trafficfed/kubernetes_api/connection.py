@@ -1,6 +1,7 @@
-"""One member's API server from configuration to events: connects, watches, and writes Events, for as long as it lives."""
+"""One member: connects to its API server, watches it, and writes Events there, for as long as the process lives."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from trafficfed.errors import ConfigError
@@ -29,10 +30,11 @@ class Connection:
         sink: Callable[[str, Event], None],
         clock: Clock,
         report: Report,
-        event_failed: Callable[[str], None],
+        found: Callable[[str], None],
     ) -> None:
+        """``found`` is told the API server's URL once it is known."""
         self._name, self._connect, self._sink = name, connect, sink
-        self._clock, self._report, self._event_failed = clock, report, event_failed
+        self._clock, self._report, self._found = clock, report, found
         self._events: EventWriter | None = None
 
     def tell(self, note: Note) -> None:
@@ -53,7 +55,11 @@ class Connection:
                         self._sink(self._name, Lost(resource.kind, said))
                 await asyncio.sleep(RETRY_S)
             else:
+                self._found(credentials.server)
                 await self._watch(credentials)
+
+    def _event_failed(self, reason: str) -> None:
+        logging.getLogger(__name__).warning("cluster %s: an Event was not written: %s", self._name, reason)
 
     async def _watch(self, credentials: Credentials) -> None:
         transport = Transport(credentials)

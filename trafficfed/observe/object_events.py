@@ -26,7 +26,9 @@ class ObjectEvents:
             case RefusalCleared(refusal):
                 self._refusal(refusal, "RefusalCleared", f"no longer refused: {refusal.message}", "Normal")
             case VerdictChanged(service, before, after) if before is None or before.serving != after.serving:
-                text = f"{after.address} {'serves' if after.serving else 'does not serve'}: {after.detail or after.reason}"
+                text = (
+                    f"{after.address} {'serves' if after.serving else 'does not serve'}: {after.detail or after.reason}"
+                )
                 self._note(service, [after.cluster], after.state, text, "Normal" if after.serving else "Warning")
             case _:
                 return

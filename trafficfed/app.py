@@ -1,0 +1,323 @@
+"""The composition root: the only place that knows which parts there are, and puts them together."""
+
+import asyncio
+import contextlib
+import functools
+import gc
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import uvloop
+from msgspec.structs import replace
+
+from trafficfed import registry
+from trafficfed.anchors import AnchorWatch
+from trafficfed.clock import SystemClock
+from trafficfed.config.settings import Access, Settings
+from trafficfed.controller import Controller, OnDelta
+from trafficfed.discovery.inventory import Inventory
+from trafficfed.discovery.resolver import DnsLookup, Names
+from trafficfed.disk import Disk
+from trafficfed.errors import ConfigError, Refused, TrafficfedError, Transient
+from trafficfed.gate import Gate
+from trafficfed.health.prober import Prober
+from trafficfed.health.records import Records
+from trafficfed.kubernetes_api.connection import Connection
+from trafficfed.kubernetes_api.context import Credentials
+from trafficfed.kubernetes_api.credentials import in_cluster, load_kubeconfig
+from trafficfed.model import Client, ServiceKey, Zone
+from trafficfed.nameserver.feed_server import FeedServer
+from trafficfed.nameserver.whereabouts import Whereabouts
+from trafficfed.observe import api_token, http_api, logs
+from trafficfed.observe.journal import Journal
+from trafficfed.observe.metrics import Gauges, Metrics
+from trafficfed.observe.object_events import ObjectEvents
+from trafficfed.observe.showing import no_rtt
+from trafficfed.observe.views import PlanView
+from trafficfed.operations import ControllerOperations
+from trafficfed.pipeline import Pipeline
+from trafficfed.ports import Clock, Provider
+from trafficfed.reports import Report, ReportEvent
+from trafficfed.table.disk import DiskLog, load
+from trafficfed.table.table import Snapshot, Table
+from trafficfed.zones.publication import Outlet, Publication
+from trafficfed.zones.publisher import ZonePublisher
+
+EMBEDDED = "embedded"
+"""The provider kind whose name servers hold whole decisions and follow the feed."""
+
+
+def run(settings: Settings) -> None:
+    """The controller, until SIGTERM or SIGINT. Raises ConfigError or Refused where it cannot start."""
+    # Events decode into structs that the collector need not visit; what it does visit lives long.
+    gc.set_threshold(50_000, 20, 100)
+    uvloop.run(_until_told(settings))
+
+
+def plan(settings: Settings) -> PlanView:
+    """What the controller would change if it started now. Reads everything, writes nothing."""
+    return uvloop.run(_plan(settings, SystemClock()))
+
+
+async def _until_told(settings: Settings) -> None:
+    task = asyncio.current_task()
+    assert task is not None, "a coroutine that runs is a task"
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError), _one_error():
+        await _serve(settings, SystemClock())
+
+
+@contextlib.contextmanager
+def _one_error() -> Iterator[None]:
+    """What ended a group of tasks is told as the one error that it was."""
+    try:
+        yield
+    except* TrafficfedError as group:
+        raise _first(group) from None
+
+
+def _first(group: BaseExceptionGroup[TrafficfedError]) -> TrafficfedError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+class Reports:
+    """Tells every listener of every report; the composition root adds them as they come to be."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Report] = []
+
+    def __call__(self, event: ReportEvent) -> None:
+        for listener in self.listeners:
+            listener(event)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """One controller, put together but not started."""
+
+    controller: Controller
+    prober: Prober
+    names: Names
+    anchors: AnchorWatch
+    connections: Mapping[str, Connection]
+    providers: Mapping[str, Provider]
+
+    def start_watching(self, tasks: asyncio.TaskGroup) -> None:
+        """Everything that reads: enough to decide, nothing that writes."""
+        for name, connection in self.connections.items():
+            tasks.create_task(connection.run(), name=f"cluster {name}")
+        tasks.create_task(self.prober.run(), name="prober")
+        tasks.create_task(self.names.run(), name="resolver")
+        tasks.create_task(self.controller.run(), name="controller")
+
+    async def close(self) -> None:
+        """Give the providers' connections back."""
+        for provider in self.providers.values():
+            await provider.close()
+
+
+def assemble(
+    settings: Settings,
+    clock: Clock,
+    table: Table,
+    report: Report,
+    *,
+    on_delta: Iterable[OnDelta] = (),
+    opened: Callable[[], None] = lambda: None,
+) -> Parts:
+    """Put a controller together around a table. Raises ConfigError for what only an adapter can tell is wrong."""
+    clusters = {cluster.name: cluster for cluster in settings.clusters}
+    vantage = settings.vantage
+    names = Names(DnsLookup(), clock, lambda keys: controller.resolved(keys))
+    inventory = Inventory(clusters, settings.zones, table.rows, table.sources)
+    records = Records({vantage.name: vantage.cluster} if vantage.cluster else {}, clock.now_s())
+    providers = {name: _provider(settings, name) for name in settings.providers}
+    controller = Controller(
+        Pipeline(table, inventory, records, clusters, names.addresses),
+        _publication(settings, providers, clock, report),
+        Gate(clusters, clock.now_s()),
+        clock,
+        report,
+        on_delta=on_delta,
+        opened=opened,
+    )
+    prober = Prober(registry.probes(), clock, vantage.name, controller.observe, report)
+    controller.use(prober, names)
+    anchors = AnchorWatch(prober, [server for each in providers.values() for server in each.capabilities.authorities])
+    connections = {
+        name: Connection(
+            name,
+            functools.partial(_credentials, settings.access[name], clock, settings.allow_exec),
+            controller.take,
+            clock,
+            report,
+            functools.partial(anchors.add, cluster.region or name),
+        )
+        for name, cluster in clusters.items()
+    }
+    return Parts(controller, prober, names, anchors, connections, providers)
+
+
+def _provider(settings: Settings, name: str) -> Provider:
+    configured = settings.providers[name]
+    try:
+        return registry.provider_kind(configured.kind).from_settings(name, configured.options)
+    except ConfigError as error:
+        raise ConfigError(f"{configured.place}: {error}") from error
+
+
+def _publication(settings: Settings, providers: Mapping[str, Provider], clock: Clock, report: Report) -> Publication:
+    publication = Publication(settings.zones)
+    for zone in settings.zones:
+        for name in zone.providers:
+            if (kind := settings.providers[name].kind) != EMBEDDED:
+                publisher = ZonePublisher(providers[name], zone, name, settings.owner, clock, report)
+                publication.add(Outlet(name, kind, zone), providers[name], publisher)
+    return publication
+
+
+async def _credentials(access: Access, clock: Clock, allow_exec: tuple[str, ...]) -> Credentials:
+    if access.in_cluster:
+        return in_cluster()
+    return await load_kubeconfig(access.kubeconfig, access.context, clock, allow_exec)
+
+
+def _fed(settings: Settings) -> tuple[tuple[str, Zone], ...]:
+    return tuple(
+        (name, zone) for zone in settings.zones for name in zone.providers if settings.providers[name].kind == EMBEDDED
+    )
+
+
+def _table(settings: Settings, clock: Clock) -> Table:
+    """The table on disk; a new one counts its generations from the time, so that a serial never goes back."""
+    table = load(settings.state_dir)
+    return table if table.generation else Table(Snapshot(generation=int(clock.now_s())))
+
+
+async def _serve(settings: Settings, clock: Clock) -> None:
+    reports, journal, opened = Reports(), Journal(clock), asyncio.Event()
+    logger = logs.logger(sys.stderr, clock, settings.log.level, settings.log.format)
+    logs.adopt_stdlib(logger)
+    for warning in settings.warnings:
+        logger.warning("configuration", message=warning)
+    token = api_token.ensure(settings.state_dir)
+    table = _table(settings, clock)
+    with DiskLog(settings.state_dir, table.snapshot()) as log:
+        disk = Disk(log, table, reports)
+        feed = _feed(settings, table, logger)
+        listeners = [disk.append, feed.publish] if feed else [disk.append]
+        parts = assemble(settings, clock, table, reports, on_delta=listeners, opened=opened.set)
+        metrics = Metrics(functools.partial(_gauges, parts.controller))
+        reports.listeners += [metrics, logs.LogReports(logger), journal, _object_events(parts)]
+        operations = _operations(settings, parts.controller, clock, journal, metrics)
+        try:
+            async with (
+                http_api.serving(
+                    operations, metrics, listen=settings.api, token=token, hosts=settings.api_hosts
+                ) as address,
+                asyncio.TaskGroup() as tasks,
+            ):
+                logger.info("started", owner=settings.owner, api=str(address), generation=table.generation)
+                parts.start_watching(tasks)
+                tasks.create_task(disk.run(), name="disk")
+                tasks.create_task(_act(parts, feed, opened), name="acting")
+        finally:
+            await parts.close()
+
+
+async def _act(parts: Parts, feed: FeedServer | None, opened: asyncio.Event) -> None:
+    """All that reaches outside, once the gate has opened."""
+    await opened.wait()
+    gc.freeze()
+    async with asyncio.TaskGroup() as tasks:
+        if feed is not None:
+            tasks.create_task(feed.run(), name="feed")
+        for outlet, publisher in parts.controller.publication.publishers:
+            tasks.create_task(publisher.run(), name=f"publisher {outlet.provider} {outlet.zone.name}")
+
+
+def _feed(settings: Settings, table: Table, logger: logs.Logger) -> FeedServer | None:
+    if settings.feed is None:
+        return None
+    return FeedServer(
+        str(settings.feed.listen),
+        settings.feed.key,
+        table,
+        lambda note: logger.info("feed", event_code=note.event, message=note.message),
+    )
+
+
+def _gauges(controller: Controller) -> Gauges:
+    table = controller.pipeline.table
+    return Gauges(
+        rows=table.rows.values(),
+        sources=table.sources.values(),
+        generation=table.generation,
+        term=table.term,
+        queue_depth=controller.pipeline.waiting,
+        held=sum(len(publisher.held) for _, publisher in controller.publication.publishers),
+    )
+
+
+def _object_events(parts: Parts) -> ObjectEvents:
+    def uids(key: ServiceKey) -> dict[str, str]:
+        row = parts.controller.pipeline.table.rows.get(key)
+        claims = parts.controller.pipeline.inventory.claims(key)
+        known = {endpoint.cluster: endpoint.uid for endpoint in row.endpoints} if row else {}
+        return known | {claim.cluster: claim.uid for claim in claims}
+
+    return ObjectEvents(uids, lambda cluster, note: parts.connections[cluster].tell(note))
+
+
+def _operations(
+    settings: Settings, controller: Controller, clock: Clock, journal: Journal, metrics: Metrics | None
+) -> ControllerOperations:
+    served = settings.nameserver
+    places = Whereabouts(served.places, served.mmdb) if served else Whereabouts()
+
+    def locate(address: str) -> Client:
+        try:
+            return places.locate(address).client if address else Client()
+        except ValueError:
+            raise ConfigError(f"client {address}: not an IP address") from None
+
+    return ControllerOperations(
+        controller,
+        {cluster.name: cluster for cluster in settings.clusters},
+        _fed(settings),
+        settings.owner,
+        clock,
+        journal,
+        metrics.rtt_of if metrics else no_rtt,
+        locate,
+    )
+
+
+async def _plan(settings: Settings, clock: Clock) -> PlanView:
+    opened = asyncio.Event()
+    parts = assemble(settings, clock, _table(settings, clock), lambda event: None, opened=opened.set)
+    operations = _operations(settings, parts.controller, clock, Journal(clock), None)
+    unreadable: list[str] = []
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(_watch(parts), name="watching")
+            await opened.wait()
+            for outlet, publisher in parts.controller.publication.publishers:
+                try:
+                    await publisher.load()
+                except (Transient, Refused) as error:
+                    unreadable.append(f"{outlet.provider} {outlet.zone.name} cannot be read: {error}")
+            view = operations.plan()
+            watching.cancel()
+    finally:
+        await parts.close()
+    return replace(view, incomplete=(*view.incomplete, *unreadable))
+
+
+async def _watch(parts: Parts) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        parts.start_watching(tasks)

@@ -1,0 +1,170 @@
+"""What people and tools ask of the running controller, and what they may order."""
+
+from collections.abc import Callable, Mapping
+
+from trafficfed.controller import Controller
+from trafficfed.errors import ConfigError
+from trafficfed.model import Client, Cluster, Freshness, Refusal, Zone
+from trafficfed.observe.journal import Journal
+from trafficfed.observe.showing import (
+    Rtt,
+    change_view,
+    cluster_views,
+    explain_view,
+    refusal_view,
+    service_view,
+)
+from trafficfed.observe.stored import unknown_name
+from trafficfed.observe.views import (
+    ChangeView,
+    DoneView,
+    ExplainView,
+    HeldView,
+    PlanView,
+    ProviderView,
+    StatusView,
+)
+from trafficfed.ports import Clock
+from trafficfed.steering.explain import explain
+
+CLUSTER_ID = "cluster:"
+"""Prefix of the confirm id of a Suspect cluster; those of brakes are hashes."""
+
+
+class ControllerOperations:
+    """Answers from the controller's state; see ``observe.operations.Operations`` for the promises."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        clusters: Mapping[str, Cluster],
+        fed: tuple[tuple[str, Zone], ...],
+        owner: str,
+        clock: Clock,
+        journal: Journal,
+        rtt: Rtt,
+        locate: Callable[[str], Client],
+    ) -> None:
+        self._controller, self._clusters, self._fed, self._owner = controller, clusters, fed, owner
+        self._clock, self._journal, self._rtt, self._locate = clock, journal, rtt, locate
+
+    def ready(self) -> tuple[bool, tuple[str, ...]]:
+        waiting = self._controller.gate.waiting_for()
+        return not waiting, waiting
+
+    def status(self) -> StatusView:
+        table = self._controller.pipeline.table
+        ready, waiting = self.ready()
+        return StatusView(
+            owner=self._owner,
+            at_s=self._clock.now_s(),
+            ready=ready,
+            not_ready=waiting,
+            term=table.term,
+            generation=table.generation,
+            clusters=cluster_views(self._clusters.values(), table.sources, table.rows.values(), self._clock.now_s()),
+            services=tuple(service_view(row, self._rtt) for _, row in sorted(table.rows.items())),
+            refusals=tuple(map(refusal_view, self._refusals())),
+            held=self._held(),
+            providers=self._providers(),
+            events=self._journal.recent(),
+        )
+
+    def explain(self, host: str, client: str) -> ExplainView:
+        table = self._controller.pipeline.table
+        key = table.owner_of(host.lower().rstrip("."))
+        if key is None:
+            raise ConfigError(unknown_name(host, table))
+        told = explain(table.rows[key], self._locate(client), self._clusters, table.controls, self._clock.now_s())
+        return explain_view(host, told)
+
+    def plan(self) -> PlanView:
+        changes: list[ChangeView] = []
+        for outlet, publisher in self._controller.publication.publishers:
+            changes += [
+                change_view(outlet.provider, outlet.zone.name, change) for change in publisher.pending().changes
+            ]
+        pipeline = self._controller.pipeline
+        unseen = tuple(f"cluster {name} was never seen: what it offers is not known" for name in pipeline.unseen)
+        return PlanView(
+            owner=self._owner,
+            changes=tuple(changes),
+            refusals=tuple(map(refusal_view, self._refusals())),
+            held=self._held(),
+            losses=self._controller.publication.losses,
+            incomplete=(*self._controller.gate.waiting_for(), *unseen, *self._failing()),
+        )
+
+    async def confirm(self, confirm_id: str) -> DoneView:
+        if confirm_id.startswith(CLUSTER_ID):
+            return self._confirm_cluster(confirm_id.removeprefix(CLUSTER_ID))
+        if not self._controller.publication.confirm(confirm_id):
+            raise ConfigError(f"nothing is held under {confirm_id}; `trafficfed status` lists what is")
+        return DoneView(message=f"confirmed {confirm_id}: the change is carried out")
+
+    def _confirm_cluster(self, name: str) -> DoneView:
+        source = self._controller.pipeline.table.sources.get(name)
+        if source is None or source.freshness is not Freshness.SUSPECT:
+            raise ConfigError(f"cluster {name} is not Suspect; there is nothing to confirm")
+        self._controller.confirm(name)
+        return DoneView(message=f"cluster {name} is taken as it shows itself now; {len(source.missing)} services held")
+
+    async def forget(self, cluster: str) -> DoneView:
+        table = self._controller.pipeline.table
+        known = {*table.sources, *(e.cluster for row in table.rows.values() for e in row.endpoints)}
+        if cluster not in known:
+            raise ConfigError(f"no cluster {cluster} is known; known are {', '.join(sorted(known)) or 'none'}")
+        self._controller.forget(cluster)
+        return DoneView(message=f"cluster {cluster} is forgotten: all its endpoints leave")
+
+    def _refusals(self) -> tuple[Refusal, ...]:
+        found = list(self._controller.pipeline.refusals)
+        for _, publisher in self._controller.publication.publishers:
+            found += publisher.refusals
+        return tuple(found)
+
+    def _failing(self) -> tuple[str, ...]:
+        return tuple(
+            f"{outlet.provider} {outlet.zone.name}: {publisher.message}"
+            for outlet, publisher in self._controller.publication.publishers
+            if publisher.message
+        )
+
+    def _held(self) -> tuple[HeldView, ...]:
+        brakes = [
+            HeldView(confirm_id=held.confirm_id, message=held.message, provider=outlet.provider, zone=outlet.zone.name)
+            for outlet, publisher in self._controller.publication.publishers
+            for held in publisher.held
+        ]
+        suspects = [
+            HeldView(confirm_id=f"{CLUSTER_ID}{name}", message=source.reason, cluster=name)
+            for name, source in sorted(self._controller.pipeline.table.sources.items())
+            if source.freshness is Freshness.SUSPECT
+        ]
+        return (*suspects, *brakes)
+
+    def _providers(self) -> tuple[ProviderView, ...]:
+        published = [
+            ProviderView(
+                name=outlet.provider,
+                kind=outlet.kind,
+                zone=outlet.zone.name,
+                state=str(publisher.state),
+                message=publisher.message,
+                names=publisher.names,
+                pending=publisher.waiting,
+            )
+            for outlet, publisher in self._controller.publication.publishers
+        ]
+        rows = self._controller.pipeline.table.rows.values()
+        fed = [
+            ProviderView(
+                name=provider,
+                kind="embedded",
+                zone=zone.name,
+                state="Feeding" if self._controller.gate.is_open else "Loading",
+                names=sum(name.endswith(zone.name) for row in rows for name in row.service.hostnames),
+            )
+            for provider, zone in self._fed
+        ]
+        return (*published, *fed)
