@@ -59,9 +59,9 @@ def test_static_places_give_their_own_blocks(subnet: str, answer: tuple[str, ...
     ("subnet", "answer", "expected"),
     [
         ("198.51.100.0/24", ("192.0.2.1",), 20),
-        ("198.51.100.0/8", ("192.0.2.3",), 9),
+        ("198.51.100.0/8", ("192.0.2.3",), 11),
         ("203.0.113.0/24", ("192.0.2.3",), 22),
-        ("192.0.2.0/24", ("192.0.2.3",), 5),
+        ("192.0.2.0/24", ("192.0.2.3",), 6),
     ],
 )
 def test_the_databases_networks_give_the_scope(mmdb: Path, subnet: str, answer: tuple[str, ...], expected: int) -> None:
@@ -125,11 +125,9 @@ def test_a_client_dependent_answer_has_no_scope_zero_even_where_no_place_is_know
     assert scope(ask(responder, "web.example.org", "AAAA", "2001:db8::/56")) == 1
 
 
-@pytest.mark.parametrize(
-    "name", ["all.example.org", "web.example.org", "nope.example.org", "example.org", "cdn.example.org"]
-)
+@pytest.mark.parametrize("name", ["all", "web", "nope", "ns1", "cdn"])
 def test_what_is_the_same_for_everybody_has_scope_zero(name: str) -> None:
-    assert scope(ask(responder_for(), name, "A", "198.51.100.0/24")) == 0
+    assert scope(ask(responder_for(), f"{name}.example.org", "A", "198.51.100.0/24")) == 0
 
 
 def test_rules_that_give_the_same_are_no_difference() -> None:
