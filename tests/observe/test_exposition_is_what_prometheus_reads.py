@@ -6,12 +6,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from trafficfed.observe.exposition import Family, text
+from trafficfed.observe.exposition import Dropped, Family, chunks, lines
 
 values = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), max_size=12
 )
 numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
+
+
+def text(families: list[Family], limit: int) -> tuple[str, int]:
+    dropped = Dropped()
+    return "".join(f"{line}\n" for line in lines(families, limit, dropped)), dropped.count
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), max_size=20), st.integers(1, 50))
+def test_pieces_put_together_are_all_lines(written: list[str], size: int) -> None:
+    pieces = list(chunks(written, size))
+    assert b"".join(pieces) == "".join(f"{line}\n" for line in written).encode()
+    assert all(len(piece.decode()) >= size for piece in pieces[:-1])
 
 
 @given(st.dictionaries(st.tuples(values, values), numbers, max_size=6), values)

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from trafficfed.model import Observation, Row, Source
 from trafficfed.observe import series
-from trafficfed.observe.exposition import text
+from trafficfed.observe.exposition import Dropped, lines
 from trafficfed.observe.metrics import Gauges, Metrics
 
 NAME = re.compile(r"trafficfed_[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -28,8 +28,8 @@ def families() -> Iterator[Metric]:
 def by_hand(row: Row, seen: Observation) -> Iterator[Metric]:
     probes = series.LastProbes()
     probes.take(seen)
-    written, _ = text((*series.of_rows([row]), *series.of_sources([Source(cluster="eu")]), *probes.families()), 10)
-    yield from text_string_to_metric_families(written)
+    families = (*series.of_rows([row]), *series.of_sources([Source(cluster="eu")]), *probes.families())
+    yield from text_string_to_metric_families("\n".join((*lines(families, 10, Dropped()), "")))
 
 
 @pytest.fixture

@@ -203,3 +203,23 @@ def test_publication_buckets_tell_apart_what_the_target_of_50_ms_asks() -> None:
     assert found[key("event_to_publication_seconds_bucket", provider="bind", le="0.05")] == 2
     assert found[key("event_to_publication_seconds_bucket", provider="bind", le="120.0")] == 3
     assert found[key("event_to_publication_seconds_bucket", provider="bind", le="+Inf")] == 4
+
+
+def test_all_pieces_show_one_moment_while_the_world_goes_on(seen: Callable[..., Observation], row: Row) -> None:
+    """The API lets other work in between two pieces: nothing may break or mix when that changes state."""
+    rows = {
+        number: replace(row, service=replace(row.service, key=ServiceKey("prod", "shop", f"s{number}")))
+        for number in range(2_000)
+    }
+    metrics = Metrics(lambda: Gauges(rows=rows.values()))
+    metrics(Observed(seen(service=rows[0].key)))
+    pieces = []
+    for number, piece in enumerate(metrics.chunks()):
+        pieces.append(piece)
+        rows.pop(number)
+        metrics(Observed(seen(service=rows[1_000].key, vantage=f"v{number}")))
+    names = [
+        sample.name for family in text_string_to_metric_families(b"".join(pieces).decode()) for sample in family.samples
+    ]
+    assert len(pieces) > 5
+    assert names.count("trafficfed_service_serving") == 2_000

@@ -16,37 +16,56 @@ class Family(NamedTuple):
     samples: Iterable[tuple[Sequence[str], float]]
 
 
-def text(families: Iterable[Family], limit: int) -> tuple[str, int]:
-    """The exposition of all families, at most ``limit`` series of each, and how many were left out for it.
+class Dropped:
+    """Counts the series that were left out."""
 
-    >>> print(text([Family("up", "Is it.", ("job",), [(('a"b',), 1.0)])], 10)[0], end="")
+    def __init__(self) -> None:
+        self.count = 0
+
+
+def lines(families: Iterable[Family], limit: int, dropped: Dropped) -> Iterator[str]:
+    """The exposition line by line, at most ``limit`` series of each family; the others are counted.
+
+    >>> print(*lines([Family("up", "Is it.", ("job",), [(('a"b',), 1.0)])], 10, Dropped()), sep="\\n")
     # HELP up Is it.
     # TYPE up gauge
     up{job="a\\"b"} 1
     """
-    lines: list[str] = []
-    dropped = 0
     for family in families:
-        lines += (f"# HELP {family.name} {_escaped(family.help)}", f"# TYPE {family.name} gauge")
+        yield f"# HELP {family.name} {_escaped(family.help)}"
+        yield f"# TYPE {family.name} gauge"
         shown = 0
-        for sample in _samples(family):
+        for sample in family.samples:
             if shown < limit:
-                lines.append(sample)
+                yield _sample(family, sample)
                 shown += 1
             else:
-                dropped += 1
-    return "\n".join((*lines, "")), dropped
+                dropped.count += 1
 
 
-def _samples(family: Family) -> Iterator[str]:
-    for values, number in family.samples:
-        pairs = ",".join(f'{name}="{_quoted(value)}"' for name, value in zip(family.labels, values, strict=True))
-        yield f"{family.name}{{{pairs}}} {number:.12g}" if pairs else f"{family.name} {number:.12g}"
+def chunks(lines: Iterable[str], size: int) -> Iterator[bytes]:
+    """Lines in pieces of at least ``size`` characters, so that other work fits in between."""
+    piece: list[str] = []
+    length = 0
+    for line in lines:
+        piece += (line, "\n")
+        length += len(line) + 1
+        if length >= size:
+            yield "".join(piece).encode()
+            piece, length = [], 0
+    if piece:
+        yield "".join(piece).encode()
 
 
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n")
+def _sample(family: Family, sample: tuple[Sequence[str], float]) -> str:
+    values, number = sample
+    pairs = ",".join([f'{name}="{_quoted(value)}"' for name, value in zip(family.labels, values, strict=True)])
+    return f"{family.name}{{{pairs}}} {number:.12g}" if pairs else f"{family.name} {number:.12g}"
 
 
-def _quoted(value: str) -> str:
-    return _escaped(value).replace('"', '\\"')
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _quoted(text: str) -> str:
+    return _escaped(text).replace('"', '\\"')

@@ -5,6 +5,7 @@ the state folder. The Host header must be an IP address, localhost or a configur
 the API through a name of its own that resolves to it (DNS rebinding).
 """
 
+import asyncio
 import errno
 import hmac
 import ipaddress
@@ -94,8 +95,16 @@ class _Handlers:
         ready, reasons = self._operations.ready()
         return web.Response(text="".join(f"{reason}\n" for reason in reasons) or "ok\n", status=200 if ready else 503)
 
-    async def metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """In pieces: tens of thousands of series take longer to write than a probe may be late."""
+        answer = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE})
+        answer.enable_compression()
+        await answer.prepare(request)
+        for chunk in self._metrics.chunks():
+            await answer.write(chunk)
+            await asyncio.sleep(0)
+        await answer.write_eof()
+        return answer
 
     async def status(self, _: web.Request) -> web.Response:
         return _json(self._operations.status())

@@ -101,8 +101,8 @@ class LastProbes:
                 labels,
                 (
                     ((service, *place), sum(passed for passed, _ in last.values()) / len(last))
-                    for service, places in self._last.items()
-                    for place, last in places.items()
+                    for service, places in tuple(self._last.items())
+                    for place, last in tuple(places.items())
                 ),
             ),
             Family(
@@ -114,8 +114,8 @@ class LastProbes:
         )
 
     def _slowest(self) -> Iterator[Sample]:
-        for service, places in self._last.items():
-            for place, last in places.items():
+        for service, places in tuple(self._last.items()):
+            for place, last in tuple(places.items()):
                 rtts = [rtt for _, rtt in last.values() if rtt is not None]
                 if rtts:
                     yield (service, *place), max(rtts)
