@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from trafficfed.errors import Refused, Transient
-from trafficfed.model import Row
+from trafficfed.model import Row, Source
 from trafficfed.table.disk import COMPACT_FLOOR, JOURNAL, LOCK, SNAPSHOT, DiskLog, load
 from trafficfed.table.table import Delta, Snapshot, Table
 
@@ -44,7 +45,9 @@ def test_a_journal_cut_anywhere_in_its_last_record_loads_the_state_before_it(
     with DiskLog(tmp_path, table.snapshot()) as log:
         grow(table, log, new_row("a"))
         before, start = table.snapshot(), (tmp_path / JOURNAL).stat().st_size
-        grow(table, log, new_row("b"))
+        delta = table.commit(removed=[new_row("a").key], sources=[Source(cluster="us", reason="expired")])
+        assert delta is not None
+        log.append(delta)
     data = (tmp_path / JOURNAL).read_bytes()
     for length in range(start, len(data)):
         (tmp_path / JOURNAL).write_bytes(data[:length])
@@ -204,6 +207,34 @@ def test_a_reader_beside_a_writer_sees_a_state_that_was(tmp_path: Path, table: T
             assert load(tmp_path).snapshot() == table.snapshot()
 
 
+def test_an_fsync_in_another_thread_is_not_cut_off_by_a_replacement(
+    tmp_path: Path, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, replaced, failures = threading.Event(), threading.Event(), list[OSError]()
+
+    def slow(descriptor: int) -> None:
+        begun.set()
+        replaced.wait(0.05)
+        os.fstat(descriptor)
+
+    def sync() -> None:
+        try:
+            log.sync()
+        except OSError as error:
+            failures.append(error)
+
+    with DiskLog(tmp_path, table.snapshot()) as log:
+        monkeypatch.setattr(os, "fdatasync", slow)
+        other = threading.Thread(target=sync)
+        other.start()
+        assert begun.wait(10)
+        log.compact(table.snapshot())
+        replaced.set()
+        other.join()
+    log.sync()
+    assert failures == []
+
+
 def test_nothing_but_snapshot_journal_and_lock_is_left_behind(tmp_path: Path, table: Table) -> None:
     with DiskLog(tmp_path, table.snapshot()) as log:
         log.compact(table.snapshot())
@@ -212,6 +243,7 @@ def test_nothing_but_snapshot_journal_and_lock_is_left_behind(tmp_path: Path, ta
 
 WRITER = """
 import sys
+import threading
 from pathlib import Path
 from trafficfed.model import Source
 from trafficfed.table.disk import DiskLog, load

@@ -11,6 +11,7 @@ back or removes what was set aside; an empty table never takes a damaged one's p
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,8 +134,8 @@ class DiskLog:
     """The one writer of a directory: opened with the table as it stands, then told of every delta.
 
     ``append`` hands the delta to the kernel (it survives the process), ``sync`` makes all appended ones survive a power
-    cut: the caller chooses how many changes share one fsync. ``compact`` is fully durable. Not for use by two
-    threads at once; ``sync`` and ``compact`` wait for the disk.
+    cut: the caller chooses how many changes share one fsync. ``compact`` is fully durable. ``sync`` and ``compact``
+    wait for the disk; ``sync`` may run in a thread of its own beside the others, which are for one thread at a time.
     """
 
     def __init__(self, directory: Path, snapshot: Snapshot) -> None:
@@ -143,6 +144,7 @@ class DiskLog:
         self._directory = directory
         self._lock = _lock(directory / LOCK)
         self._journal = -1
+        self._in_use = threading.Lock()
         self._behind = True
         self._term, self._generation = snapshot.term, snapshot.generation
         self._snapshot_size = self._size = 0
@@ -176,8 +178,10 @@ class DiskLog:
         self._generation = delta.generation
 
     def sync(self) -> None:
-        """Wait until everything appended so far survives a power cut."""
-        os.fdatasync(self._journal)
+        """Wait until everything appended so far survives a power cut. Nothing where the log is closed."""
+        with self._in_use:
+            if self._journal >= 0:
+                os.fdatasync(self._journal)
 
     def compact(self, snapshot: Snapshot) -> None:
         """Replace all that is on disk by this snapshot. Interrupted at any step, the old or the new state loads.
@@ -188,22 +192,24 @@ class DiskLog:
         data = encode_snapshot(snapshot)
         _replace(self._directory / SNAPSHOT, data)
         _replace(self._directory / JOURNAL, opening := frame(Kind.BASE, digest(data)))
-        replaced = self._journal
-        self._journal = os.open(self._directory / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        if replaced >= 0:
-            os.close(replaced)
+        self._use(os.open(self._directory / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
         self._term, self._generation = snapshot.term, snapshot.generation
         self._snapshot_size, self._size = len(data), len(opening)
         self._behind = False
 
     def close(self) -> None:
         """Give the directory up; what was appended stays."""
-        if self._journal >= 0:
-            os.close(self._journal)
-            self._journal = -1
+        self._use(-1)
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    def _use(self, journal: int) -> None:
+        """Change the journal's descriptor, but not while an fsync still waits for the former one."""
+        with self._in_use:
+            former, self._journal = self._journal, journal
+            if former >= 0:
+                os.close(former)
 
     def __enter__(self) -> Self:
         return self
