@@ -125,6 +125,9 @@ class Cluster:
         if not body.get("apiVersion") or not body.get("kind"):
             raise failures.bad_request("invalid object type: an apply patch needs apiVersion and kind")
         applied, warnings = self._read(target, body, intent)
+        if "name" not in applied["metadata"]:
+            message = f"the name of the object ({target.name} based on URL) was undeterminable: name must be provided"
+            raise failures.bad_request(message)
         if applied["metadata"].get("managedFields"):
             raise failures.bad_request("metadata.managedFields must be nil")
         if old is None:
@@ -133,8 +136,7 @@ class Cluster:
             self._check_preconditions(target, old, applied["metadata"])
         schema = self.schemas.of(target.kind)
         who = self._manager(target, intent, "Apply")
-        wanted = applied | {"metadata": applied["metadata"] | {"name": target.name}}
-        merged, holders = managers.after_apply(schema, old, wanted, who, intent.force, self._untracked(target))
+        merged, holders = managers.after_apply(schema, old, applied, who, intent.force, self._untracked(target))
         merged, _ = self._read(target, merged, Intent(validation="Ignore"))
         return Written(value=self._finish(target, old, merged, intent, holders), created=old is None, warnings=warnings)
 
@@ -153,7 +155,8 @@ class Cluster:
             return self._remove(target, old)
         if "deletionTimestamp" in old["metadata"]:
             return old
-        marked = old | {"metadata": old["metadata"] | {"deletionTimestamp": self._timestamp()}}
+        gone = {"deletionTimestamp": self._timestamp(), "deletionGracePeriodSeconds": 0}
+        marked = old | {"metadata": old["metadata"] | gone}
         strategy_of(target.kind).complete(marked)
         return self.store.put(target.key, marked)
 

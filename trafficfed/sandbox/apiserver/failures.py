@@ -43,6 +43,12 @@ class ApiFailure(TrafficfedError):
         return body | {"code": self.code}
 
 
+def deleted(kind: Kind, value: Json) -> Json:
+    """No failure: the Status that tells of a deletion, for the kinds whose last state is not sent back."""
+    details = _details(kind, value["metadata"]["name"], kind.plural) | {"uid": value["metadata"]["uid"]}
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+
+
 def _details(kind: Kind, name: str, named: str) -> Json:
     return {"name": name} | ({"group": kind.group} if kind.group else {}) | {"kind": named}
 

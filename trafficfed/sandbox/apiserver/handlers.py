@@ -11,7 +11,7 @@ from trafficfed.sandbox.apiserver import discovery, failures, patching
 from trafficfed.sandbox.apiserver.cluster import Cluster, Intent, Target, Written
 from trafficfed.sandbox.apiserver.faults import Faults
 from trafficfed.sandbox.apiserver.formats import Format, negotiate
-from trafficfed.sandbox.apiserver.kinds import Json
+from trafficfed.sandbox.apiserver.kinds import SERVICE, Json
 from trafficfed.sandbox.apiserver.lists import encode_list, read_page
 from trafficfed.sandbox.apiserver.routing import ListQuery, parse_intent, parse_list, parse_target
 from trafficfed.sandbox.apiserver.watching import Cut, Watch
@@ -96,11 +96,11 @@ class Handler:
         return await methods[request.method](request, target, intent, form)
 
     async def _read(self, request: web.Request, target: Target, form: Format) -> web.StreamResponse:
-        query = parse_list(request.query, target.name)
-        if query.watch:
-            return await self._watch(request, target, query, form)
         if target.name:
             return _raw(form.one(target.kind, self.cluster.get(target), self.cluster.clock.now_s()))
+        query = parse_list(request.query)
+        if query.watch:
+            return await self._watch(request, target, query, form)
         page = read_page(self.cluster, target, query)
         if form.form == "whole":
             return _raw(encode_list(target, page))
@@ -167,7 +167,9 @@ class Handler:
             intent = Intent(manager=intent.manager, dry_run=True)
         if target.name:
             gone = self.cluster.delete(target, options, intent)
-            return _raw(form.one(target.kind, gone, self.cluster.clock.now_s()))
+            if target.kind is SERVICE or "deletionTimestamp" in gone["metadata"]:
+                return _raw(form.one(target.kind, gone, self.cluster.clock.now_s()))
+            return _json(failures.deleted(target.kind, gone))
         if "deletecollection" not in target.kind.verbs or (target.kind.namespaced and not target.namespace):
             raise failures.method_not_allowed()
         page = read_page(self.cluster, target, parse_list(request.query))

@@ -53,12 +53,11 @@ def parse_target(path: str) -> Target:
     return Target(kind=kind, namespace=namespace, name=name, subresource=subresource)
 
 
-def parse_list(query: Mapping[str, str], name: str = "") -> ListQuery:
+def parse_list(query: Mapping[str, str]) -> ListQuery:
     """Raises ApiFailure 400 or 422 for parameters that mean nothing or contradict each other."""
-    fields = query.get("fieldSelector", "")
     parsed = ListQuery(
         labels=query.get("labelSelector", ""),
-        fields=",".join(filter(None, (fields, f"metadata.name={name}" if name else ""))),
+        fields=query.get("fieldSelector", ""),
         revision=_revision(query.get("resourceVersion", "")),
         match=query.get("resourceVersionMatch", ""),
         limit=_number(query, "limit"),
@@ -80,8 +79,7 @@ def _check_list(query: ListQuery) -> None:
         raise _forbidden("resourceVersionMatch", text)
     if query.watch and query.initial_events is None and query.match:
         raise _forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents")
-    if query.match not in ("", "Exact", "NotOlderThan"):
-        raise _forbidden("resourceVersionMatch", f'Unsupported value: "{query.match}"')
+    _check_word("resourceVersionMatch", query.match, ("", "Exact", "NotOlderThan"))
     if not query.watch and query.match and query.revision is None:
         raise _forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")
     if query.match == "Exact" and query.revision == 0:
@@ -96,17 +94,22 @@ def parse_intent(query: Mapping[str, str], user_agent: str) -> Intent:
     >>> parse_intent({"dryRun": "All"}, "kubectl/v1.37.1 (linux/amd64)").manager
     'kubectl'
     """
-    if query.get("dryRun", "All") != "All":
-        raise failures.bad_request(f'invalid dryRun: Unsupported value: "{query["dryRun"]}"')
     validation = query.get("fieldValidation") or "Warn"
-    if validation not in ("Ignore", "Warn", "Strict"):
-        raise failures.bad_request(f'invalid fieldValidation: Unsupported value: "{validation}"')
+    _check_word("dryRun", query.get("dryRun", "All"), ("All",))
+    _check_word("fieldValidation", validation, ("Ignore", "Strict", "Warn"))
     return Intent(
         manager=query.get("fieldManager") or user_agent.split("/")[0] or "unknown",
         dry_run="dryRun" in query,
         validation=validation,
         force=_word(query, "force"),
     )
+
+
+def _check_word(field: str, text: str, supported: tuple[str, ...]) -> None:
+    if text not in supported:
+        choices = ", ".join(f'"{one}"' for one in supported)
+        why = f'Unsupported value: "{text}": supported values: {choices}'
+        raise failures.invalid_options("WriteOptions", Cause("FieldValueNotSupported", why, field))
 
 
 def _forbidden(field: str, text: str) -> failures.ApiFailure:

@@ -40,15 +40,22 @@ class ApiServer:
     """Emulated clusters in this process. Use as ``async with ApiServer(clock, ["eu", "us"]) as server``.
 
     ``secure``: HTTPS with an authority of its own and a bearer token (needs the package cryptography). Plain HTTP asks
-    for no token, since Kubernetes clients send none over it.
+    for no token, since Kubernetes clients send none over it. ``schemas`` may be shared; reading them takes a second.
     """
 
     def __init__(
-        self, clock: Clock, names: Iterable[str], *, address: str = "127.0.0.1", port: int = 0, secure: bool = False
+        self,
+        clock: Clock,
+        names: Iterable[str],
+        *,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        secure: bool = False,
+        schemas: Schemas | None = None,
     ) -> None:
         self._clock = clock
         self._address, self.port = address, port
-        self._schemas = Schemas()
+        self._schemas = schemas or Schemas()
         self._tls: ssl.SSLContext | None = None
         self.credentials: Credentials | None = None
         if secure:
@@ -61,9 +68,11 @@ class ApiServer:
     async def __aenter__(self) -> Self:
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application, handler_cancellation=True, access_log=None)
+        self._runner = web.AppRunner(
+            application, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_S
+        )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._address, self.port, ssl_context=self._tls, shutdown_timeout=SHUTDOWN_S)
+        site = web.TCPSite(self._runner, self._address, self.port, ssl_context=self._tls)
         await site.start()
         self.port = self._runner.addresses[0][1]
         return self
