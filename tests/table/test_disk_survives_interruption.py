@@ -5,16 +5,20 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from trafficfed.errors import Refused, Transient
 from trafficfed.model import Row, Source
 from trafficfed.table.disk import COMPACT_FLOOR, JOURNAL, LOCK, SNAPSHOT, DiskLog, load
 from trafficfed.table.table import Delta, Snapshot, Table
+from trafficfed.testing import fleets
 
 MakeRow = Callable[..., Row]
 
@@ -235,6 +239,47 @@ def test_an_fsync_in_another_thread_is_not_cut_off_by_a_replacement(
     assert failures == []
 
 
+def test_a_directory_that_cannot_be_written_is_told_and_given_up(tmp_path: Path, table: Table) -> None:
+    (tmp_path / SNAPSHOT).mkdir()
+    for _ in range(2):
+        with pytest.raises(OSError, match="Is a directory"):
+            DiskLog(tmp_path, table.snapshot())
+    (tmp_path / SNAPSHOT).rmdir()
+    DiskLog(tmp_path, table.snapshot()).close()
+
+
+def test_a_new_term_goes_to_disk_as_its_snapshot(tmp_path: Path, table: Table, new_row: MakeRow) -> None:
+    with DiskLog(tmp_path, table.snapshot()) as log:
+        log.compact(table.begin_term(7))
+        grow(table, log, new_row("a"))
+    assert (load(tmp_path).term, load(tmp_path).generation) == (7, 4)
+
+
+ACTIONS = st.lists(st.sampled_from(["web", "api", "gone", "compact", "reopen", "sync"]), max_size=15)
+
+
+@settings(max_examples=10, deadline=None)
+@given(ACTIONS)
+def test_whatever_is_done_what_loads_is_the_table(actions: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        directory, table = Path(name), Table()
+        log = DiskLog(directory, table.snapshot())
+        for number, action in enumerate(actions):
+            row = fleets.row(fleets.endpoint("eu", weight=number), name=action, hostnames=(f"{action}.example.org",))
+            if action == "compact":
+                log.compact(table.snapshot())
+            elif action == "sync":
+                log.sync()
+            elif action == "reopen":
+                log.close()
+                table = load(directory)
+                log = DiskLog(directory, table.snapshot())
+            elif delta := table.commit([] if action == "gone" else [row], map(fleets.key, ("web", "api"))):
+                log.append(delta)
+            assert load(directory).snapshot() == table.snapshot()
+        log.close()
+
+
 def test_nothing_but_snapshot_journal_and_lock_is_left_behind(tmp_path: Path, table: Table) -> None:
     with DiskLog(tmp_path, table.snapshot()) as log:
         log.compact(table.snapshot())
@@ -243,6 +288,7 @@ def test_nothing_but_snapshot_journal_and_lock_is_left_behind(tmp_path: Path, ta
 
 WRITER = """
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from trafficfed.model import Source
