@@ -19,7 +19,7 @@ from trafficfed.kubernetes_api.transport import NO_PARAMS, Params
 from trafficfed.model import Value
 from trafficfed.ports import Clock
 
-# The API server refuses longer messages (validation of events, 1 kB).
+# Bytes; the API server refuses longer ones (Event v1 of events.k8s.io, field note, 1 kB).
 LONGEST_MESSAGE = 1024
 # One cluster's Events per second: refusals come in bursts only when a configuration changes.
 SPACING_S = 0.2
@@ -197,7 +197,7 @@ class EventWriter:
                     "uid": subject.uid,
                 },
                 "reason": note.reason,
-                "message": note.message[:LONGEST_MESSAGE],
+                "message": note.message.encode()[:LONGEST_MESSAGE].decode(errors="ignore"),
                 "type": note.type,
                 "count": count,
                 "firstTimestamp": now,

@@ -201,8 +201,20 @@ class RealCluster:
     # What the clouds and kubelets would do.
 
     def grant(self) -> None:
-        """Give the product's user its permissions, with the file that administrators apply."""
+        """Give the product's user its permissions by the file that administrators apply, and wait for their effect."""
         self.kubectl("apply", "--server-side", "-f", str(RBAC))
+        self._process.wait_until(lambda: self.allows("list", "services"))
+
+    def allows(self, verb: str, resource: str, group: str = "", name: str = "") -> bool:
+        """Whether the product's user may do this in all namespaces."""
+        attributes = {"verb": verb, "group": group, "resource": resource, "name": name}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": PRODUCT_USER, "resourceAttributes": attributes},
+        }
+        answer = self.admin.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        return bool(answer["status"]["allowed"])
 
     def apply_service(
         self,
