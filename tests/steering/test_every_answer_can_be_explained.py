@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trafficfed.model import Client, Cluster, OperatorControl, Row, WhenAllDown, Where
+from trafficfed.model import Client, Cluster, Endpoint, Form, OperatorControl, Row, WhenAllDown, Where
 from trafficfed.steering.decide import decide
 from trafficfed.steering.explain import Explanation, explain
 from trafficfed.steering.select import answers
@@ -72,6 +72,13 @@ def test_shares_of_a_weighted_answer_are_told() -> None:
         "25% of the answers",
     ]
     assert lines[-1] == f"answer: one member of {address('eu')}, {address('us')}"
+
+
+def test_of_hostnames_one_is_told_to_be_answered() -> None:
+    service = msgspec.structs.replace(row().service, form=Form.HOSTNAME)
+    two = Endpoint(cluster="eu", hostnames=("a.example.net", "b.example.net"), resolved=(address("eu"),))
+    given_row = Row(service=service, endpoints=(two,), verdicts=(fleets.passing("eu"),))
+    assert explain(given_row, IRISH, {}, (), NOW_S).lines[-1] == "answer: one of a.example.net, b.example.net"
 
 
 def test_who_drained_and_why_is_told() -> None:

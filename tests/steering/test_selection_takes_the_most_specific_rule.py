@@ -69,6 +69,20 @@ def test_a_pick_of_more_than_there_are_gives_all() -> None:
     assert answers(decision(EU, US, pick=5), Client(), "A") == answers(decision(EU, US), Client(), "A")
 
 
+def test_a_member_of_weight_zero_is_picked_only_where_no_other_is_there() -> None:
+    idle = Member(cluster="ap", weight=0, addresses=("192.0.2.3",))
+    assert answers(decision(idle, US, pick=1), Client(), "A") == {("192.0.2.2",)}
+    assert answers(decision(idle, pick=1), Client(), "A") == {("192.0.2.3",)}
+
+
+def test_of_several_hostnames_any_one_is_an_answer() -> None:
+    two = Member(cluster="eu", weight=1, hostnames=("a.example.net", "b.example.net"))
+    idle = Member(cluster="us", weight=0, hostnames=("c.example.net",))
+    found = answers(decision(two, idle, pick=1, form=Form.HOSTNAME), Client(), "CNAME")
+    assert found == {("a.example.net",), ("b.example.net",)}
+    assert answers(decision(idle, pick=1, form=Form.HOSTNAME), Client(), "CNAME") == {("c.example.net",)}
+
+
 def test_hostnames_are_answered_as_cname_only() -> None:
     member = Member(cluster="eu", weight=1, hostnames=("b.example.net", "a.example.net"))
     assert values_of((member, member), "CNAME") == ("a.example.net", "b.example.net")

@@ -6,6 +6,7 @@ from trafficfed.model import (
     Client,
     Cluster,
     Decision,
+    Form,
     Member,
     OperatorControl,
     Row,
@@ -166,7 +167,12 @@ def _verdict(verdict: Verdict) -> str:
 def _answered(decision: Decision, rule: Rule | None) -> str:
     if rule is None:
         return "answer: nothing; no endpoint serves, and none is to be given out then"
-    how = {0: "all of", 1: "one member of" if len(rule.pool) > 1 else "all of"}.get(
-        decision.pick, f"{decision.pick} of"
-    )
-    return f"answer: {how} {', '.join(_targets(rule.pool))}"
+    return f"answer: {_how_many(decision, rule)} {', '.join(_targets(rule.pool))}"
+
+
+def _how_many(decision: Decision, rule: Rule) -> str:
+    if decision.form is Form.HOSTNAME:
+        return "one of"
+    if decision.pick == 0 or decision.pick >= len(rule.pool):
+        return "all of"
+    return "one member of" if decision.pick == 1 else f"{decision.pick} members of"

@@ -36,12 +36,24 @@ def answers(decision: Decision, client: Client, record_type: str) -> frozenset[t
     """Every answer of one type (A, AAAA, CNAME) that is right for a client, each sorted; the empty tuple is NODATA.
 
     Which members are answered is settled before the type is looked at: the type only filters. Where a decision gives
-    all members there is exactly one right answer, else one for each choice of as many as it picks.
+    all members there is exactly one right answer, else one for each choice of as many as it picks. Members of weight 0
+    are picked only where no other is there. Of hostnames an answer has but one (RFC 2181 section 10.1).
     """
     rule = rule_for(decision, client)
     pool = rule.pool if rule else ()
-    count = min(decision.pick, len(pool)) or len(pool)
-    return frozenset(values_of(chosen, record_type) for chosen in itertools.combinations(pool, count))
+    if record_type == "CNAME":
+        named = _pickable(tuple(member for member in pool if member.hostnames))
+        return frozenset((name,) for member in named for name in member.hostnames) or frozenset({()})
+    if decision.pick == 0:
+        return frozenset({values_of(pool, record_type)})
+    pool = _pickable(pool)
+    return frozenset(
+        values_of(chosen, record_type) for chosen in itertools.combinations(pool, min(decision.pick, len(pool)))
+    )
+
+
+def _pickable(pool: tuple[Member, ...]) -> tuple[Member, ...]:
+    return tuple(member for member in pool if member.weight > 0) or pool
 
 
 def values_of(members: tuple[Member, ...], record_type: str) -> tuple[str, ...]:
