@@ -72,4 +72,4 @@ def _silence(before: Verdict | None) -> str:
 
 
 _REASON = {State.SERVING: reasons.PROBES_PASSING, State.NOT_SERVING: reasons.PROBES_FAILING}
-_NEVER_ANY = frozenset({reasons.NO_EVIDENCE, reasons.ONLY_ENDPOINT, reasons.VANTAGE_DISTRUSTED})
+_NEVER_ANY = frozenset({reasons.NO_EVIDENCE, reasons.ONLY_ENDPOINT})
