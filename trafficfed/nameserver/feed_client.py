@@ -21,7 +21,8 @@ from trafficfed.nameserver.notes import Note, Tell
 from trafficfed.nameserver.settings import host_and_port
 
 CONNECT_S = 5.0
-RETRY_FIRST_S, RETRY_LAST_S = 0.25, 8.0  # full jitter, doubled after every round of failures
+RETRY_FIRST_S, RETRY_LAST_S = 0.25, 1.0  # full jitter, doubled after every round of failures; a refused connection
+# costs next to nothing, and a name server that is cut off must find the next controller within seconds
 
 
 class Copy(Protocol):

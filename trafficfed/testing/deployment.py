@@ -215,7 +215,7 @@ class Deployment:
 
 def ask(server: str, port: int, name: str, rdtype: str, *, client: str = "") -> dns.message.Message:
     """One query over UDP; ``client`` travels as client subnet (RFC 7871), /24 or /56 as public resolvers send it."""
-    options = []
+    options: list[dns.edns.Option] = []
     if client:
         bits = 24 if ipaddress.ip_address(client).version == 4 else 56
         options = [dns.edns.ECSOption(client, bits)]

@@ -1,0 +1,117 @@
+"""The demo's live view as lines of text: the fleet, what each region's clients get, what happened, and what to try."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from trafficfed.cli.output import Screen
+from trafficfed.cli.tables import Cell, Row, table
+from trafficfed.observe.views import StatusView, TargetView
+from trafficfed.sandbox.backend_process import BackendProcess
+from trafficfed.sandbox.fleet import Fleet
+from trafficfed.testing.deployment import Deployment
+
+EVENTS = 8
+
+
+@dataclass(frozen=True)
+class Hints:
+    """The commands that the view offers, as they must be typed."""
+
+    dig: str
+    kubectl: str
+    metrics: str
+
+    @classmethod
+    def of(cls, fleet: Fleet, deployment: Deployment) -> Self:
+        name, client = fleet.hostnames[0], fleet.regions[0].client
+        return cls(
+            dig=f"dig +short @127.0.0.1 -p {deployment.dns_port} {name} +subnet={client}/24",
+            kubectl=f"kubectl --kubeconfig {fleet.kubeconfig} --context eu -n {fleet.namespace}",
+            metrics=f"curl -s http://127.0.0.1:{deployment.api_port}/metrics",
+        )
+
+
+def page(
+    status: StatusView | None,
+    answers: Mapping[str, tuple[str, ...]],
+    fleet: Fleet,
+    hints: Hints,
+    screen: Screen,
+) -> list[str]:
+    """The whole view; ``status`` None where the controller does not answer."""
+    paint = screen.paint
+    lines = [paint("trafficfed demo: one name, three regions", "title"), ""]
+    lines += _regions(status, answers, fleet, screen)
+    if status is None:
+        lines += ["", paint("the controller does not answer; the name server goes on with its last table", "bad")]
+    else:
+        lines += ["", paint("last events", "title"), *_events(status)]
+    return [*lines, "", paint("try", "title"), *_tries(fleet, hints), "", "Ctrl-C ends everything."]
+
+
+def _regions(
+    status: StatusView | None, answers: Mapping[str, tuple[str, ...]], fleet: Fleet, screen: Screen
+) -> list[str]:
+    freshness = {cluster.name: cluster.freshness for cluster in status.clusters} if status else {}
+    targets = {target.cluster: target for target in status.services[0].targets} if status and status.services else {}
+    rows: list[Row] = []
+    for region in fleet.regions:
+        name = region.cluster.name
+        rows.append(
+            [
+                name,
+                region.cluster.region,
+                freshness.get(name, "?"),
+                region.address,
+                _verdict(targets.get(name)),
+                _latency(targets.get(name)),
+                _answer(name, answers.get(name, ()), fleet),
+            ]
+        )
+    titles = ["CLUSTER", "REGION", "VIEW", "ADDRESS", "VERDICT", "LATENCY", f"{fleet.hostnames[0]} FOR ITS CLIENTS"]
+    return table(titles, rows, screen.width, screen.paint)
+
+
+def _verdict(target: TargetView | None) -> Cell:
+    if target is None:
+        return Cell("?", "doubt")
+    return Cell(f"{target.state} ({target.reason})", "good" if target.serving else "bad")
+
+
+def _latency(target: TargetView | None) -> str:
+    return "" if target is None or target.rtt_s is None else f"{target.rtt_s * 1e6:.0f} us"
+
+
+def _answer(name: str, addresses: Sequence[str], fleet: Fleet) -> Cell:
+    if not addresses:
+        return Cell("no answer", "bad")
+    regions = {region.address: region.cluster.name for region in fleet.regions}
+    where = ", ".join(f"{address} ({regions.get(address, '?')})" for address in addresses)
+    return Cell(where, "good" if {regions.get(address) for address in addresses} == {name} else "doubt")
+
+
+def _events(status: StatusView) -> list[str]:
+    return [
+        f"  {datetime.fromtimestamp(event.at_s, UTC):%H:%M:%S}  {event.kind}: {event.text}"
+        for event in status.events[-EVENTS:]
+    ]
+
+
+def _tries(fleet: Fleet, hints: Hints) -> list[str]:
+    lines = ["  ask as a client in eu:", f"    {hints.dig}"]
+    backend = fleet.backends["eu"]
+    if isinstance(backend, BackendProcess):
+        if backend.pid is not None:
+            lines += ["  kill eu's backend and watch its clients go to the next region:", f"    kill {backend.pid}"]
+        else:
+            lines += ["  start eu's backend again and watch them come back:", f"    {' '.join(backend.command)}"]
+    return [
+        *lines,
+        "  see and change the annotations (weight, tier, drain ...):",
+        f"    {hints.kubectl} get services",
+        f"    {hints.kubectl} annotate service web trafficfed.io/drain=true",
+        "  metrics:",
+        f"    {hints.metrics}",
+    ]
