@@ -9,6 +9,8 @@ from trafficfed.sandbox.apiserver.kinds import KINDS
 from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.testing.clusters import ClusterFarm, RealCluster
 
+pytest.register_assert_rewrite("trafficfed.testing.apiserver_contract", "trafficfed.testing.kubectl_contract")
+
 
 @pytest.fixture(scope="session")
 def schemas() -> Schemas:

@@ -311,8 +311,8 @@ class ApplyingContract(Fixtures):
         manifest = service("web", type="ClusterIP", ports=[{"name": "other", "port": 80}])
         refused = await api.apply(path, manifest, "two")
         assert (refused.status, refused.body["reason"]) == (409, "Conflict")
-        assert causes(refused.body) == ['.spec.ports[port=80,protocol="TCP"].name', ".spec.type"]
-        assert 'conflict with "one" using v1' in refused.body["message"]
+        assert sorted(causes(refused.body)) == ['.spec.ports[port=80,protocol="TCP"].name', ".spec.type"]
+        assert refused.body["message"].startswith('Apply failed with 2 conflicts: conflicts with "one":\n- .spec.')
         forced = await api.apply(path, manifest, "two", force=True)
         assert (forced.body["spec"]["type"], forced.body["spec"]["ports"][0]["name"]) == ("ClusterIP", "other")
         assert (await api.apply(path, service("web", type="NodePort"), "one")).status == 409
@@ -322,7 +322,7 @@ class ApplyingContract(Fixtures):
         await api.apply(path, config_map("c", a="1"), "one")
         shared = await api.apply(path, config_map("c", a="1"), "two")
         assert shared.status == 200
-        assert [entry["manager"] for entry in shared.body["metadata"]["managedFields"]] == ["one", "two"]
+        assert {entry["manager"] for entry in shared.body["metadata"]["managedFields"]} == {"one", "two"}
 
     async def test_what_is_no_longer_stated_goes_unless_another_holds_it(self, api: Api, namespace: Namespace) -> None:
         path = namespace.path("configmaps", "c")
@@ -430,16 +430,6 @@ class WatchingContract(Fixtures):
         revision = (await api.get(path)).body["metadata"]["resourceVersion"]
         async with api.watch(f"{path}?watch=true&timeoutSeconds=1&resourceVersion={revision}") as events:
             assert await events.next() is None
-
-    async def test_bookmarks_carry_the_version_on(self, api: Api, namespace: Namespace) -> None:
-        path = namespace.path("configmaps")
-        newest = (await api.post(path, config_map("c"))).body["metadata"]["resourceVersion"]
-        query = f"?watch=true&timeoutSeconds=3&allowWatchBookmarks=true&resourceVersion={newest}"
-        async with api.watch(path + query) as events:
-            mark = await events.next()
-        assert mark is not None
-        assert mark["type"] == "BOOKMARK"
-        assert int(mark["object"]["metadata"]["resourceVersion"]) >= int(newest)
 
     async def test_tables_can_be_watched(self, api: Api, namespace: Namespace) -> None:
         path = namespace.path("configmaps")

@@ -72,12 +72,18 @@ def conflict(kind: Kind, name: str, why: str = MODIFIED) -> ApiFailure:
     return ApiFailure(409, "Conflict", message, _details(kind, name, kind.plural))
 
 
-def apply_conflict(causes: Sequence[Cause]) -> ApiFailure:
-    """Server-side apply met fields that others manage with other values."""
-    many = "conflicts" if len(causes) > 1 else "conflict"
-    listed = [f"{cause.message}: {cause.field}" for cause in causes]
-    text = listed[0] if len(listed) == 1 else "\n" + "\n".join(f"- {line}" for line in listed)
-    return ApiFailure(409, "Conflict", f"Apply failed with {len(causes)} {many}: {text}", {"causes": _plain(causes)})
+def apply_conflict(conflicts: Sequence[tuple[str, str]]) -> ApiFailure:
+    """Server-side apply met fields that others manage with other values, as (manager, path)."""
+    causes = [Cause("FieldManagerConflict", f"conflict with {manager}", path) for manager, path in conflicts]
+    if len(causes) == 1:
+        text = f"1 conflict: {causes[0].message}: {causes[0].field}"
+    else:
+        lines = []
+        for manager in sorted({manager for manager, _ in conflicts}):
+            lines.append(f"conflicts with {manager}:")
+            lines += [f"- {path}" for holder, path in conflicts if holder == manager]
+        text = f"{len(causes)} conflicts: " + "\n".join(lines)
+    return ApiFailure(409, "Conflict", f"Apply failed with {text}", {"causes": _plain(causes)})
 
 
 def bad_request(message: str) -> ApiFailure:

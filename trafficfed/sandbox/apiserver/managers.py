@@ -137,18 +137,16 @@ def _untouched_since_client_side_apply(schema: Schema, live: Json) -> Fields:
 
 
 def _raise_conflicts(clashes: Iterable[tuple[Manager, Sequence[Path]]]) -> None:
-    causes = [
-        failures.Cause("FieldManagerConflict", _conflict_with(manager), fields.dotted(path))
-        for manager, paths in clashes
-        for path in paths
-    ]
-    if causes:
-        raise failures.apply_conflict(causes)
+    found = [(_title(manager), fields.dotted(path)) for manager, paths in clashes for path in paths]
+    if found:
+        raise failures.apply_conflict(found)
 
 
-def _conflict_with(manager: Manager) -> str:
-    what = f' with subresource "{manager.subresource}"' if manager.subresource else ""
-    return f'conflict with "{manager.name}"{what} using {manager.api_version}'
+def _title(manager: Manager) -> str:
+    """A manager as conflicts name it."""
+    part = f' with subresource "{manager.subresource}"' if manager.subresource else ""
+    how = f" using {manager.api_version}" if manager.operation == "Update" else ""
+    return f'"{manager.name}"{part}{how}'
 
 
 def _tracked(found: Fields, untracked: Sequence[Path]) -> Fields:
