@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from trafficfed.discovery.claims import Claim, refusal
-from trafficfed.discovery.inventory import Inventory, Standing
+from trafficfed.discovery.annotations import PREFIX, Targets
+from trafficfed.discovery.claims import refusal
+from trafficfed.discovery.contest import holder_of
+from trafficfed.discovery.inventory import Inventory
 from trafficfed.discovery.offers import Offer
 from trafficfed.model import Refusal, Row, ServiceKey, Value
 
 OwnerOf = Callable[[str], ServiceKey | None]
 
-Rank = tuple[tuple[float, str], ServiceKey]
-
 
 class Admitted(Value, frozen=True):
-    """The hostnames granted, sorted (wildcards last), the offers that join, and what was refused to whom."""
+    """The hostnames taken, sorted (wildcards last), the offers that join, and what was refused to whom."""
 
     hostnames: tuple[str, ...] = ()
     members: tuple[Offer, ...] = ()
@@ -26,7 +26,8 @@ def admit(
     """Names that the table has come first, then the others by age of their objects.
 
     All endpoints of a service stand behind all of its names, so a cluster joins only where it is granted
-    every one of them, and a new name is taken only where it puts no member out.
+    every one of them, and a new name is taken only where it puts no member out. An offer that reaches nothing
+    has no say.
     """
     admission = _Admission(key, offers, inventory, owner_of)
     for hostname in _in_order(offers, row.service.hostnames if row is not None else ()):
@@ -40,8 +41,11 @@ class _Admission:
     def __init__(self, key: ServiceKey, offers: Sequence[Offer], inventory: Inventory, owner_of: OwnerOf) -> None:
         self._key, self._inventory, self._guard, self._owner_of = key, inventory, inventory.guard, owner_of
         self._hostnames: list[str] = []
-        self._members = list(offers)
         self._refusals: list[Refusal] = []
+        self._members = [offer for offer in offers if offer.targets or offer.old is not None]
+        for offer in offers:
+            if offer.is_waiting:
+                self._refuse([offer], "NoAddress", _waiting_text(offer))
 
     def consider(self, hostname: str) -> None:
         stating = [offer for offer in self._members if hostname in offer.stated]
@@ -49,114 +53,89 @@ class _Admission:
             fix = "is in no configured zone; use a name inside one, or configure its zone"
             return self._refuse(stating, "OutsideZones", f"{hostname} {fix}")
         granted = [offer for offer in stating if self._permits(offer, hostname)]
-        ungranted = [offer for offer in stating if not self._permits(offer, hostname)]
-        text = f"namespace {self._key.namespace} is not granted {hostname}; ask for a grant in zone {zone.name}"
-        self._refuse(ungranted, "NotGranted", text)
-        if not granted:
-            return None
-        if (holder := self._holder(hostname)) is not None:
+        if len(granted) < len(stating):
+            text = f"namespace {self._key.namespace} is not granted {hostname}; ask for a grant in zone {zone.name}"
+            self._refuse((offer for offer in stating if offer not in granted), "NotGranted", text)
+        able = [offer for offer in granted if self._reaches(offer, [hostname])]
+        if len(able) < len(granted):
+            text = f"none of its addresses may stand behind {hostname}: "
+            for offer in granted:
+                if offer not in able:
+                    self._refuse([offer], "ForbiddenAddress", text + self._objections(offer, hostname))
+        return self._contest(hostname, able) if able else None
+
+    def result(self) -> Admitted:
+        taken = set(self._hostnames)
+        members = tuple([offer for offer in self._members if not taken.isdisjoint(offer.stated)])
+        ordered = sorted(taken, key=_wildcards_last) if len(taken) > 1 else self._hostnames
+        return Admitted(tuple(ordered), members, tuple(self._refusals))
+
+    def _contest(self, hostname: str, stating: Sequence[Offer]) -> None:
+        if (holder := holder_of(hostname, self._key, self._inventory, self._owner_of(hostname))) is not None:
             text = f"{hostname} is held by {holder}; use another name, or take it off there first"
-            return self._refuse(granted, "Conflict", text)
+            return self._refuse(stating, "Conflict", text)
         if outsiders := self._put_out_by(hostname):
             text = (
                 f"{hostname} would put out cluster {', '.join(outsiders)}, which may not stand behind it; grant it too"
             )
-            return self._refuse(granted, "NotGranted", text)
+            return self._refuse(stating, "NotGranted", text)
         return self._take(hostname)
-
-    def result(self) -> Admitted:
-        taken = set(self._hostnames)
-        members = tuple(offer for offer in self._members if not taken.isdisjoint(offer.stated))
-        ordered = sorted(taken, key=lambda name: (name.startswith("*"), name))
-        return Admitted(tuple(ordered), members, tuple(self._refusals))
 
     def _take(self, hostname: str) -> None:
         self._hostnames.append(hostname)
-        outsiders = [offer for offer in self._members if not self._permits(offer, hostname)]
-        self._members = [offer for offer in self._members if self._permits(offer, hostname)]
-        text = f"{self._key} holds {hostname}, which cluster {{}} is not granted; grant it, or use another Service name"
-        for offer in outsiders:
-            if hostname not in offer.stated:
-                self._refuse([offer], "NotGranted", text.format(offer.cluster))
+        members = []
+        for offer in self._members:
+            if self._permits(offer, hostname) and self._reaches(offer, [hostname]):
+                members.append(offer)
+            elif hostname not in offer.stated:
+                text = f"{self._key} holds {hostname}, behind which cluster {offer.cluster} may not stand"
+                self._refuse([offer], "NotGranted", f"{text}; grant it, or use another Service name")
+        self._members = members
 
     def _put_out_by(self, hostname: str) -> list[str]:
         """Members that would lose their place, or all their addresses, by one more name."""
         if not self._hostnames:
             return []
+        names = [*self._hostnames, hostname]
         return [
             offer.cluster
             for offer in self._members
             if not self._permits(offer, hostname)
-            or (self._usable(offer, self._hostnames) and not self._usable(offer, [*self._hostnames, hostname]))
+            or (self._reaches(offer, self._hostnames) and not self._reaches(offer, names))
         ]
-
-    def _usable(self, offer: Offer, hostnames: Sequence[str]) -> bool:
-        addresses = offer.targets.addresses
-        return bool(offer.targets.hostnames) or any(
-            not any(self._guard.objection(address, offer.cluster, name) for name in hostnames) for address in addresses
-        )
 
     def _permits(self, offer: Offer, hostname: str) -> bool:
         return self._guard.permits(offer.cluster, self._key.namespace, hostname)
 
-    def _holder(self, hostname: str) -> ServiceKey | None:
-        """The other service that has this name, or has the better right to it where the table gives it to nobody."""
-        owner = self._owner_of(hostname)
-        if owner == self._key:
-            return None
-        if owner is not None and _retains(self._inventory, owner, hostname):
-            return owner
-        rivals = self._inventory.stating(hostname) - {self._key}
-        if not rivals:
-            return None
-        ranked = [rank for rival in rivals if (rank := _rank(self._inventory, rival, hostname)) is not None]
-        own = _rank(self._inventory, self._key, hostname)
-        best = min(ranked, default=None)
-        return best[1] if best is not None and (own is None or best < own) else None
+    def _reaches(self, offer: Offer, hostnames: Sequence[str]) -> bool:
+        """Whether anything of an offer, or what the table has of it, may stand behind all these names."""
+        old = offer.old
+        return self._guard.lets_through(offer.targets, offer.cluster, hostnames) or (
+            old is not None
+            and self._guard.lets_through(Targets(old.addresses, old.hostnames), offer.cluster, hostnames)
+        )
+
+    def _objections(self, offer: Offer, hostname: str) -> str:
+        found = (self._guard.objection(address, offer.cluster, hostname) for address in offer.targets.addresses)
+        return "; ".join(filter(None, found))
 
     def _refuse(self, offers: Iterable[Offer], reason: str, message: str) -> None:
         self._refusals += [refusal(self._key, offer.cluster, reason, message) for offer in offers]
 
 
-def _in_order(offers: Sequence[Offer], incumbent: Sequence[str]) -> list[str]:
+def _in_order(offers: Sequence[Offer], incumbent: Sequence[str]) -> Iterable[str]:
     stated = {name for offer in offers for name in offer.stated}
-    kept = sorted(name for name in incumbent if name in stated)
+    if stated <= set(incumbent):
+        return sorted(stated)
     new = [name for offer in sorted(offers, key=lambda offer: offer.age_order) for name in offer.stated]
-    return list(dict.fromkeys((*kept, *new)))
+    return dict.fromkeys((*sorted(stated & set(incumbent)), *new))
 
 
-def _retains(inventory: Inventory, owner: ServiceKey, hostname: str) -> bool:
-    """Whether the service that has a name in the table goes on claiming it, or may, for all that is known."""
-    namespace, guard = owner.namespace, inventory.guard
-    for claim in inventory.claims(owner):
-        if claim.offers and hostname in claim.hostnames and guard.permits(claim.cluster, namespace, hostname):
-            return True
-    row = inventory.row(owner)
-    return row is not None and any(
-        guard.permits(endpoint.cluster, namespace, hostname) and _may_claim(inventory.standing(endpoint.cluster, owner))
-        for endpoint in row.endpoints
-    )
+def _wildcards_last(hostname: str) -> tuple[bool, str]:
+    return hostname.startswith("*"), hostname
 
 
-def _may_claim(standing: Claim | Standing) -> bool:
-    if isinstance(standing, Claim):
-        return "hostname" in standing.broken
-    return standing is Standing.HELD
-
-
-def _rank(inventory: Inventory, key: ServiceKey, hostname: str) -> Rank | None:
-    """The oldest claim that could really use the name; one that is not granted or reaches nothing bars nobody."""
-    ages = [
-        claim.age_order
-        for claim in inventory.claims(key)
-        if claim.offers and hostname in claim.hostnames and _is_entitled(inventory, claim, hostname)
-    ]
-    return (min(ages), key) if ages else None
-
-
-def _is_entitled(inventory: Inventory, claim: Claim, hostname: str) -> bool:
-    guard = inventory.guard
-    return guard.permits(claim.cluster, claim.key.namespace, hostname) and (
-        bool(claim.targets.hostnames)
-        or any(not guard.objection(address, claim.cluster, hostname) for address in claim.targets.addresses)
-    )
+def _waiting_text(offer: Offer) -> str:
+    what = "no node is ready" if offer.claim is not None and offer.claim.via_nodes else "its status names no address"
+    kept = "the last known addresses stay" if offer.old is not None else "it waits for one"
+    return f"{what}; {kept} (or name one with {PREFIX}target)"

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from trafficfed.discovery.annotations import LARGEST, PREFIX, Targets
+from trafficfed.discovery.annotations import LARGEST, Targets
 from trafficfed.discovery.claims import Claim, refusal
 from trafficfed.discovery.guard import Guard
 from trafficfed.discovery.offers import Offer
@@ -29,8 +29,6 @@ def build_endpoint(
     if not targets and offer.old is not None:
         targets = sieve.usable(Targets(offer.old.addresses, offer.old.hostnames))
     refusals = [refusal(key, offer.cluster, "ForbiddenAddress", why) for why in sieve.refused]
-    if _is_waiting(offer):
-        refusals.append(refusal(key, offer.cluster, "NoAddress", _waiting_text(offer)))
     endpoint = _endpoint(offer, targets, sieve.found(targets.hostnames)) if targets else None
     return endpoint, tuple(refusals)
 
@@ -74,17 +72,6 @@ class _Sieve:
                 self.refused[why] = None
                 return why
         return ""
-
-
-def _is_waiting(offer: Offer) -> bool:
-    claim = offer.claim
-    return claim is not None and claim.targets_known and not offer.targets and "target" not in claim.broken
-
-
-def _waiting_text(offer: Offer) -> str:
-    what = "no node is ready" if offer.claim is not None and offer.claim.via_nodes else "its status names no address"
-    kept = "the last known addresses stay" if offer.old is not None else "it waits for one"
-    return f"{what}; {kept} (or name one with {PREFIX}target)"
 
 
 def _endpoint(offer: Offer, targets: Targets, found: tuple[str, ...]) -> Endpoint:

@@ -31,12 +31,14 @@ class Folded(Value, frozen=True, kw_only=True):
     """What one service is now; ``service`` is None where nothing is left of it. Sorted by cluster.
 
     ``refusals`` are all that stand against its objects now: one that is no longer among them is cleared.
+    ``again`` are services that want a hostname given up here: to be folded again once this fold is committed.
     """
 
     service: GlobalService | None = None
     endpoints: tuple[Endpoint, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     departed: tuple[Departed, ...] = ()
+    again: frozenset[ServiceKey] = frozenset()
 
 
 def never_resolved(_: str) -> None:
@@ -70,7 +72,8 @@ def fold(
         service=service,
         endpoints=tuple(endpoints),
         refusals=tuple(sorted(set(refusals), key=_refusal_order)),
-        departed=_departed(key, inventory, row, endpoints, resolved),
+        departed=_departed(key, inventory, row, endpoints),
+        again=_waiting_for(key, inventory, row, service),
     )
 
 
@@ -127,7 +130,7 @@ def _conflict(offer: Offer, annotation: str, winner: object) -> Refusal:
 
 
 def _departed(
-    key: ServiceKey, inventory: Inventory, row: Row | None, endpoints: Iterable[Endpoint], resolved: Resolved
+    key: ServiceKey, inventory: Inventory, row: Row | None, endpoints: Iterable[Endpoint]
 ) -> tuple[Departed, ...]:
     """What the row had and the service no longer has, by cluster; watched and unwatched apart."""
     now = {endpoint.cluster: endpoint for endpoint in endpoints}
@@ -153,6 +156,14 @@ def _was_watched(address: str, key: ServiceKey, old: Endpoint, after: Endpoint, 
             return True  # the owner of the load balancer's name said so
         return inventory.is_watched(old.cluster, key)
     return standing is Standing.LEFT_WATCHED
+
+
+def _waiting_for(
+    key: ServiceKey, inventory: Inventory, row: Row | None, service: GlobalService | None
+) -> frozenset[ServiceKey]:
+    had = row.service.hostnames if row is not None else ()
+    given_up = set(had).difference(service.hostnames if service is not None else ())
+    return frozenset().union(*(inventory.stating(hostname) for hostname in given_up)) - {key}
 
 
 def _refusal_order(refused: Refusal) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from trafficfed.discovery.addresses import Network, forbidden_block, parse_address, parse_network
+from trafficfed.discovery.annotations import Targets
 from trafficfed.errors import ConfigError
 from trafficfed.model import Cluster, Grant, Zone
 
@@ -65,6 +66,14 @@ class Guard:
             return self._objections[question]
         except KeyError:
             return _remember(self._objections, question, self._judge(address, cluster, zone))
+
+    def lets_through(self, targets: Targets, cluster: str, hostnames: Sequence[str]) -> bool:
+        """Whether any of the targets may stand behind all the hostnames; where a load balancer's name leads is seen
+        only when it is resolved."""
+        return bool(targets.hostnames) or any(
+            not any(self.objection(address, cluster, hostname) for hostname in hostnames)
+            for address in targets.addresses
+        )
 
     def _judge(self, text: str, cluster: str, zone: Zone) -> str:
         try:

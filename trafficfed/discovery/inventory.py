@@ -81,6 +81,10 @@ class Inventory:
         view = self._views.get(cluster)
         return view is not None and key in view.watched
 
+    def departures(self, cluster: str) -> frozenset[ServiceKey]:
+        """Services that a cluster's endpoint is to leave, or has just left."""
+        return frozenset(self._left.get(cluster, ()))
+
     def stating(self, hostname: str) -> frozenset[ServiceKey]:
         """Every service that some object claims this hostname for."""
         return frozenset(key for key, _ in self._stating.get(hostname, ()))

@@ -24,6 +24,12 @@ class Offer(Value, frozen=True, kw_only=True):
             return self.claim.age_order
         return ((self.old.created_s if self.old else 0.0) or float("inf"), self.cluster)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the object is in order but has no address, or none any more."""
+        claim = self.claim
+        return claim is not None and not self.targets and claim.targets_known and "target" not in claim.broken
+
     def is_silent_on(self, annotation: str) -> bool:
         """Whether what this cluster says on a setting cannot be known now, so that the table's value stands for it."""
         return self.old is not None and (self.claim is None or annotation in self.claim.broken)

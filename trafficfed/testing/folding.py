@@ -119,15 +119,19 @@ class FoldingFleet:
     def refold(self, keys: Iterable[ServiceKey], sources: Sequence[Source] = ()) -> None:
         """Fold these services and commit them in one delta."""
         rows, removed = [], []
+        again: set[ServiceKey] = set()
         for key in sorted(keys):
             before = self.table.rows.get(key)
             folded = fold(key, self.inventory, before, self.table.owner_of, self.resolved.get)
             self.folded[key] = folded
+            again |= folded.again
             if folded.service is None:
                 removed.append(key)
             else:
                 rows.append(Row(service=folded.service, endpoints=folded.endpoints))
         self.table.commit(rows, removed, sources=sources)
+        if again:
+            self.refold(again)
 
     def relist(
         self,
