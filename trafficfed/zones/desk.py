@@ -6,9 +6,9 @@ waits a moment for more of its kind, and is then judged by the brakes together.
 
 import itertools
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from trafficfed.model import NameChange, Outcome, RecordSet, Refusal, Result, Value, Zone
+from trafficfed.model import NameChange, Outcome, RecordSet, Refusal, Result, ServiceKey, Value, Zone
 from trafficfed.reports import Braked as BrakedReport
 from trafficfed.reports import RefusalCleared, Report, ServiceRefused
 from trafficfed.zones.brakes import Braked, Held, Leaving, NameValue, brake
@@ -51,7 +51,7 @@ class ZoneDesk:
         self._turns = Turns()
         self._events: dict[str, float] = {}
         self._open: set[str] = set()
-        self._refusals: dict[str, tuple[Refusal, ...]] = {}
+        self._refusals: dict[str, dict[str, tuple[Refusal, ...]]] = {}
         self._kept: dict[str, Leaving] = {}
         self._held: tuple[Held, ...] = ()
         self._confirmed: set[NameValue] = set()
@@ -70,7 +70,7 @@ class ZoneDesk:
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
-        return tuple(refusal for _, refusals in sorted(self._refusals.items()) for refusal in refusals)
+        return _flat(self._refusals)
 
     @property
     def waiting(self) -> int:
@@ -150,7 +150,7 @@ class ZoneDesk:
         if result.outcome is Outcome.REFUSED:
             message = f"{planned.name}: {result.message}"
             refusal = Refusal(cluster="", object=planned.name, reason=PROVIDER_REFUSED, message=message)
-            self._note(planned.name, planned.service, (refusal,))
+            self._note(planned.service, {**self._refusals.get(planned.service, {}), planned.name: (refusal,)})
             self._retries[planned.service] = now_s + REFUSED_RETRY_S
             return
         self.uncertain.add(planned.name)
@@ -186,20 +186,21 @@ class ZoneDesk:
         braked = self._brake(leaving, now_s)
         steps = {item.name: item.change for item in planned}
         steps |= {name: self._plan_name(leaving[name].service, name, remove=True).change for name in braked.allowed}
-        refusals = {**self._refusals, **{item.name: self._refused(item) for item in planned}}
+        refusals = dict(self._refusals)
+        for service, items in itertools.groupby(planned, key=lambda item: item.service):
+            refusals[service] = {item.name: self._refused(item) for item in items}
         return Pending(
             changes=tuple(change for _, change in sorted(steps.items()) if change),
             held=braked.held,
-            refusals=tuple(refusal for _, group in sorted(refusals.items()) for refusal in group),
+            refusals=_flat(refusals),
         )
 
     def _take(self, service: str, now_s: float) -> list[Planned]:
         """Plan one service and remember what is refused and kept."""
         planned = self._plan(service)
+        before = self._refusals.get(service, {})
+        self._note(service, {item.name: (*_untold(item, before), *self._refused(item)) for item in planned})
         for item in planned:
-            open_refusals = self._refusals.get(item.name, ()) if item.change else ()
-            untold = tuple(refusal for refusal in open_refusals if refusal.reason == PROVIDER_REFUSED)
-            self._note(item.name, item.service, (*untold, *self._refused(item)))
             if item.kept and self.complete:
                 self._kept[item.name] = Leaving(name=item.name, service=item.service, values=item.kept)
                 self._judge_at_s = max(self._judge_at_s or 0.0, now_s + SETTLE_S)
@@ -227,22 +228,22 @@ class ZoneDesk:
         kept = Refusal(cluster="", object=item.name, reason="IncompleteView", message=message)
         return (*item.refusals, kept)
 
-    def _note(self, name: str, service: str, refusals: tuple[Refusal, ...]) -> None:
+    def _note(self, service: str, refusals: Mapping[str, tuple[Refusal, ...]]) -> None:
+        """Remember all that is refused to a service now, and report what is new and what is gone."""
         wish = self._wishes.get(service)
         key = wish.service if wish else None
-        new = tuple(
-            Refusal(cluster=r.cluster, object=r.object, reason=r.reason, message=r.message, service=key)
-            for r in refusals
-        )
-        before = self._refusals.pop(name, ())
-        if new:
-            self._refusals[name] = new
-        for refusal in new:
-            if refusal not in before:
-                self._report(ServiceRefused(refusal))
-        for refusal in before:
-            if refusal.reason not in {other.reason for other in new}:
-                self._report(RefusalCleared(refusal))
+        before = self._refusals.pop(service, {})
+        after = {name: tuple(_of_service(found, key) for found in group) for name, group in refusals.items() if group}
+        if after:
+            self._refusals[service] = after
+        for name in sorted(before.keys() | after.keys()):
+            old, new = before.get(name, ()), after.get(name, ())
+            for refusal in new:
+                if refusal not in old:
+                    self._report(ServiceRefused(refusal))
+            for refusal in old:
+                if refusal.reason not in {other.reason for other in new}:
+                    self._report(RefusalCleared(refusal))
 
     def _plan(self, service: str) -> list[Planned]:
         wish = self._wishes.get(service)
@@ -320,3 +321,20 @@ class ZoneDesk:
 def _refuse(name: str, service: str, reason: str, message: str) -> Planned:
     refusal = Refusal(cluster="", object=name, reason=reason, message=message)
     return Planned(name=name, service=service, refusals=(refusal,))
+
+
+def _of_service(refusal: Refusal, key: ServiceKey | None) -> Refusal:
+    return Refusal(
+        cluster=refusal.cluster, object=refusal.object, reason=refusal.reason, message=refusal.message, service=key
+    )
+
+
+def _untold(item: Planned, before: Mapping[str, tuple[Refusal, ...]]) -> tuple[Refusal, ...]:
+    """A provider's refusal stands until the next attempt has ended otherwise."""
+    found = before.get(item.name, ()) if item.change else ()
+    return tuple(refusal for refusal in found if refusal.reason == PROVIDER_REFUSED)
+
+
+def _flat(refusals: Mapping[str, Mapping[str, tuple[Refusal, ...]]]) -> tuple[Refusal, ...]:
+    found = [refusal for names in refusals.values() for group in names.values() for refusal in group]
+    return tuple(sorted(found, key=lambda refusal: (refusal.object, refusal.reason, str(refusal.service))))
