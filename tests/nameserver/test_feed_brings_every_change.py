@@ -31,8 +31,7 @@ class Recorder:
         self.beats = 0
         self.moved = asyncio.Event()
 
-    @property
-    def position(self) -> Resume:
+    def begin(self) -> Resume:
         return Resume(self.epoch, self.table.term, self.table.generation)
 
     async def take_full(self, epoch: str, data: bytes) -> None:
@@ -247,7 +246,7 @@ async def test_the_next_controller_is_followed_when_the_first_is_gone() -> None:
 async def test_a_copy_stays_as_it_is_while_no_controller_answers() -> None:
     controller, copy = Controller(), Recorder()
     controller.commit()
-    async with following(controller.address, copy=copy) as (client, notes):
+    async with following(controller.address, copy=copy) as (_, notes):
         async with controller.up():
             await copy.until(lambda: copy.table.generation == 1)
         await notes.first("FeedLost")

@@ -28,8 +28,9 @@ RETRY_FIRST_S, RETRY_LAST_S = 0.25, 1.0  # full jitter, doubled after every roun
 class Copy(Protocol):
     """A copy of the table that follows a feed."""
 
-    @property
-    def position(self) -> Resume: ...
+    def begin(self) -> Resume:
+        """A connection begins: where it may continue."""
+        ...
 
     async def take_full(self, epoch: str, data: bytes) -> None:
         """Raises Refused where this table must not be taken."""
@@ -95,7 +96,7 @@ class FeedClient:
         self._writer = writer
         try:
             channel = await join(reader, writer, self._key)
-            await channel.send(encode(self._copy.position))
+            await channel.send(encode(self._copy.begin()))
             while True:
                 await self._take(await channel.receive(self._silence_s))
                 if not self.connected:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -11,24 +10,9 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from trafficfed.errors import ConfigError
 from trafficfed.nameserver.settings import host_and_port
+from trafficfed.nameserver.status import Numbers
 
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 16: "BADVERS"}
-
-
-class Numbers(NamedTuple):
-    """What is shown at one moment; ``table_age_s`` is since a controller last said that the table is current."""
-
-    rcodes: tuple[int, ...]
-    dropped: int
-    unsent: int
-    connections: int
-    refused_connections: int
-    feed_connected: bool
-    serving: bool
-    term: int
-    generation: int
-    services: int
-    table_age_s: float
 
 
 class Collector:
@@ -65,10 +49,7 @@ class Collector:
 
 @asynccontextmanager
 async def exposed(address: str, numbers: Callable[[], Numbers]) -> AsyncIterator[None]:
-    """Serve /metrics, /livez and /readyz until the block ends; nothing without an address. Raises ConfigError."""
-    if not address:
-        yield
-        return
+    """Serve /metrics, /livez and /readyz until the block ends. Raises ConfigError where the address is taken."""
     registry = CollectorRegistry()
     registry.register(Collector(numbers))
 
@@ -87,9 +68,14 @@ async def exposed(address: str, numbers: Callable[[], Numbers]) -> AsyncIterator
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, *host_and_port(address, "metrics")).start()
+        await _start(web.TCPSite(runner, *host_and_port(address, "metrics")), address)
         yield
-    except OSError as error:
-        raise ConfigError(f"nameserver.metrics {address}: {error.strerror}; choose another") from error
     finally:
         await runner.cleanup()
+
+
+async def _start(site: web.TCPSite, address: str) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        raise ConfigError(f"nameserver.metrics {address}: {error.strerror}; choose another") from error

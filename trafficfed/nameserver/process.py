@@ -17,12 +17,12 @@ from trafficfed.nameserver.draw import KeyedDraw
 from trafficfed.nameserver.feed_client import FeedClient
 from trafficfed.nameserver.index import Index
 from trafficfed.nameserver.listen import Listeners, listening
-from trafficfed.nameserver.metrics import Numbers, exposed
 from trafficfed.nameserver.notes import Note, Tell
 from trafficfed.nameserver.replica import Replica
 from trafficfed.nameserver.respond import Responder
 from trafficfed.nameserver.settings import NameServerSettings, check, load
 from trafficfed.nameserver.start import StartRule
+from trafficfed.nameserver.status import Numbers
 from trafficfed.nameserver.whereabouts import Whereabouts
 from trafficfed.ports import Clock
 
@@ -111,7 +111,7 @@ class NameServer:
         try:
             async with (
                 listening(settings.listen, self._responder, self._woken) as listeners,
-                exposed(settings.metrics, lambda: self.numbers(listeners)),
+                self._exposed(listeners),
                 asyncio.TaskGroup() as group,
             ):
                 self._tell(Note("Listening", f"at {', '.join(settings.listen)}"))
@@ -121,6 +121,14 @@ class NameServer:
                 group.create_task(self._look_for_database(), name="place database")
         finally:
             self._keeper.close()
+
+    def _exposed(self, listeners: Listeners) -> contextlib.AbstractAsyncContextManager[None]:
+        """The metrics' listener; the web server is imported only where it is wanted."""
+        if not self._settings.metrics:
+            return contextlib.nullcontext()
+        from trafficfed.nameserver.metrics import exposed
+
+        return exposed(self._settings.metrics, lambda: self.numbers(listeners))
 
     async def _tick(self) -> None:
         while True:

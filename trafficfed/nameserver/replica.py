@@ -47,9 +47,9 @@ class Replica:
         """Whether there ever was a table; an empty one counts once a controller has sent it."""
         return self.table.generation > 0 or bool(self.table.rows) or bool(self._epoch)
 
-    @property
-    def position(self) -> Resume:
-        """Where the feed may continue."""
+    def begin(self) -> Resume:
+        """A new connection: where its feed may continue. What an earlier one had us hold is forgotten."""
+        self._held = None
         return Resume(self._epoch, self.table.term, self.table.generation)
 
     async def compile(self) -> None:

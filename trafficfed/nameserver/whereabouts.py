@@ -90,7 +90,7 @@ def client_of(address: str, record: object) -> Client:
     A record without a continent gets its country's.
 
     >>> client_of("192.0.2.1", {"country": {"iso_code": "US"}, "subdivisions": [{"iso_code": "CA"}]})
-    Client('192.0.2.1', 'NA', 'US', 'US-CA')
+    Client(address='192.0.2.1', continent='NA', country='US', subdivision='US-CA')
     """
     if not isinstance(record, Mapping):
         return Client(address)

@@ -104,15 +104,17 @@ class NameServerProcess:
         assert self.process is not None
         self.process.wait_until(lambda: values(self.ask(name, kind, subnet)) == tuple(sorted(wanted)), 20)
 
-    def ask(self, name: str, kind: str = "A", subnet: str = "", tcp: bool = False) -> dns.message.Message:
+    def ask(
+        self, name: str, kind: str = "A", subnet: str = "", tcp: bool = False, timeout_s: float = 2.0
+    ) -> dns.message.Message:
         asked = question(name, kind, subnet)
         send = dns.query.tcp if tcp else dns.query.udp
-        return send(asked, self.address, port=self.port, timeout=2)
+        return send(asked, self.address, port=self.port, timeout=timeout_s)
 
     def rcode(self, name: str) -> str:
         """The rcode of an SOA question, empty while nobody answers."""
         try:
-            return dns.rcode.to_text(self.ask(name, "SOA").rcode())
+            return dns.rcode.to_text(self.ask(name, "SOA", timeout_s=0.25).rcode())
         except (dns.exception.Timeout, OSError):
             return ""
 
