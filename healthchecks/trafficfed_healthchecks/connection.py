@@ -76,6 +76,7 @@ class Connection:
     async def start_tls(self, context: ssl.SSLContext, name: str) -> None:
         """Wrap the connection; the certificate is verified as ``context`` says, against ``name``."""
         try:
+            name.encode("idna")  # Asked first, as wrap_socket leaks the socket where this fails.
             wrapped = context.wrap_socket(self._socket, server_hostname=name, do_handshake_on_connect=False)
         except ValueError as error:
             raise ConfigError(f"{name!r} cannot be a TLS server name: {error}") from None
