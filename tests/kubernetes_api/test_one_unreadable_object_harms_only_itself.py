@@ -34,6 +34,16 @@ async def test_in_a_streaming_list(script: Script) -> None:
     assert "Expected `int`, got `str`" in error
 
 
+@pytest.mark.parametrize("type", ["MODIFIED", "DELETED"])
+async def test_what_happens_to_it_before_the_list_is_complete_counts(script: Script, type: str) -> None:
+    script.api.streams.append(
+        [(event("ADDED", broken("web", 3)), event(type, service("web", 4)), bookmark(4, ends_list=True))]
+    )
+    await script.run_for(0.001)
+    assert script.told == ["Listed web" if type == "MODIFIED" else "Listed"]
+    assert script.unreadable == []
+
+
 async def test_in_a_paged_list(script: Script) -> None:
     script.api.streams.append(Rejected("sendInitialEvents is forbidden", 422))
     script.api.lists.append(page(9, broken("odd", 4), service("web", 3)))

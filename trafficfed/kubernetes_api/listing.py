@@ -8,10 +8,7 @@ import msgspec
 from trafficfed.kubernetes_api.failures import Expired
 from trafficfed.kubernetes_api.messages import (
     Added,
-    Bookmark,
-    Deleted,
-    Failure,
-    Message,
+    Change,
     Modified,
     Progress,
     Unreadable,
@@ -46,20 +43,16 @@ class Gathered(Generic[T]):
     objects: dict[str, T] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
 
-    def take(self, message: Message[T] | Unreadable) -> None:
-        """One event before the list is complete; bookmarks and failures are the reader's to handle."""
-        match message:
+    def take(self, change: Change[T]) -> None:
+        """One change before the list is complete: an object is readable, unreadable or gone, never two of them."""
+        key = key_of(change.metadata if isinstance(change, Unreadable) else change.object.metadata)
+        self.objects.pop(key, None)
+        self.unreadable.pop(key, None)
+        match change:
             case Added(found) | Modified(found):
-                self.objects[key_of(found.metadata)] = found
-            case Deleted(found):
-                self.objects.pop(key_of(found.metadata), None)
-            case Unreadable(meta, deleted, error):
-                self.objects.pop(key_of(meta), None)
-                self.unreadable.pop(key_of(meta), None)
-                if not deleted:
-                    self.unreadable[key_of(meta)] = error
-            case Bookmark() | Failure():
-                raise AssertionError(f"{message} is no object")
+                self.objects[key] = found
+            case Unreadable(_, deleted=False, error=error):
+                self.unreadable[key] = error
 
 
 async def list_all(reader: Reader, resource: Resource[T]) -> tuple[Gathered[T], str]:

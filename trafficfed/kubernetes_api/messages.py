@@ -54,6 +54,7 @@ class Unreadable(Wire, frozen=True):
 
 
 Message = Added[T] | Modified[T] | Deleted[T] | Bookmark | Failure
+Change = Added[T] | Modified[T] | Deleted[T] | Unreadable
 
 
 class _Envelope(Wire, frozen=True):
