@@ -53,10 +53,10 @@ class _Admission:
             fix = "is in no configured zone; use a name inside one, or configure its zone"
             return self._refuse(stating, "OutsideZones", f"{hostname} {fix}")
         granted = [offer for offer in stating if self._permits(offer, hostname)]
+        able = [offer for offer in granted if self._reaches(offer, [hostname])]
         if len(granted) < len(stating):
             text = f"namespace {self._key.namespace} is not granted {hostname}; ask for a grant in zone {zone.name}"
             self._refuse((offer for offer in stating if offer not in granted), "NotGranted", text)
-        able = [offer for offer in granted if self._reaches(offer, [hostname])]
         if len(able) < len(granted):
             text = f"none of its addresses may stand behind {hostname}: "
             for offer in granted:
@@ -79,13 +79,16 @@ class _Admission:
                 f"{hostname} would put out cluster {', '.join(outsiders)}, which may not stand behind it; grant it too"
             )
             return self._refuse(stating, "NotGranted", text)
-        return self._take(hostname)
+        return self._take(hostname, stating)
 
-    def _take(self, hostname: str) -> None:
+    def _take(self, hostname: str, stating: Sequence[Offer]) -> None:
         self._hostnames.append(hostname)
+        if len(stating) == len(self._members):
+            return
+        sure = {offer.cluster for offer in stating}
         members = []
         for offer in self._members:
-            if self._permits(offer, hostname) and self._reaches(offer, [hostname]):
+            if offer.cluster in sure or (self._permits(offer, hostname) and self._reaches(offer, [hostname])):
                 members.append(offer)
             elif hostname not in offer.stated:
                 text = f"{self._key} holds {hostname}, behind which cluster {offer.cluster} may not stand"

@@ -17,39 +17,49 @@ Resolved = Callable[[str], tuple[str, ...] | None]
 S = TypeVar("S")
 
 
-def build_endpoint(
-    key: ServiceKey, offer: Offer, hostnames: Sequence[str], guard: Guard, resolved: Resolved
-) -> tuple[Endpoint | None, tuple[Refusal, ...]]:
+class Sieve:
+    """Law 11 for one service: lets through what every zone of its names allows; shared by its clusters."""
+
+    def __init__(self, hostnames: Sequence[str], guard: Guard, resolved: Resolved) -> None:
+        self.hostnames, self.guard, self.resolved = hostnames, guard, resolved
+        by_zone = {zone.name: name for name in hostnames if (zone := guard.zone_of(name)) is not None}
+        self.one_per_zone = tuple(by_zone.values())
+
+
+def build_endpoint(key: ServiceKey, offer: Offer, sieve: Sieve) -> tuple[Endpoint | None, list[Refusal]]:
     """The endpoint, None where nothing usable is left of it, and what was refused.
 
     A new address that may not be published, or none at all, is no reason to lose the one the table has.
     """
-    sieve = _Sieve(offer, hostnames, guard, resolved)
-    targets = sieve.usable(offer.targets)
+    sifting = _Sifting(offer, sieve)
+    targets = sifting.usable(offer.targets)
     if not targets and offer.old is not None:
-        targets = sieve.usable(Targets(offer.old.addresses, offer.old.hostnames))
-    refusals = [refusal(key, offer.cluster, "ForbiddenAddress", why) for why in sieve.refused]
-    endpoint = _endpoint(offer, targets, sieve.found(targets.hostnames)) if targets else None
-    return endpoint, tuple(refusals)
+        targets = sifting.usable(Targets(offer.old.addresses, offer.old.hostnames))
+    endpoint = _endpoint(offer, targets, sifting.found(targets.hostnames)) if targets else None
+    return endpoint, [refusal(key, offer.cluster, "ForbiddenAddress", why) for why in sifting.refused]
 
 
-class _Sieve:
-    """Law 11 for one offer: lets through what every zone of the service's names allows, and notes the rest."""
+class _Sifting:
+    """One offer through the sieve; ``refused`` is what did not pass, each reason once."""
 
-    def __init__(self, offer: Offer, hostnames: Sequence[str], guard: Guard, resolved: Resolved) -> None:
+    def __init__(self, offer: Offer, sieve: Sieve) -> None:
         self.refused: dict[str, None] = {}
-        self._offer, self._hostnames, self._guard, self._resolved = offer, hostnames, guard, resolved
-        by_zone = {zone.name: name for name in hostnames if (zone := guard.zone_of(name)) is not None}
-        self._zones = tuple(by_zone.values())
+        self._offer, self._sieve = offer, sieve
 
     def usable(self, targets: Targets) -> Targets:
-        return Targets(self._allowed(targets.addresses), tuple(filter(self._may_point_at, targets.hostnames)))
+        addresses = self._allowed(targets.addresses)
+        hostnames = tuple([name for name in targets.hostnames if self._may_point_at(name)])
+        return (
+            targets
+            if (addresses, hostnames) == (targets.addresses, targets.hostnames)
+            else Targets(addresses, hostnames)
+        )
 
     def found(self, names: Iterable[str]) -> tuple[str, ...]:
         """What the hostnames resolve to; what the table has where they do not, or to nothing that is allowed."""
         addresses: set[str] = set()
         for name in names:
-            addresses.update(self._allowed(self._resolved(name) or ()) or self._known(name))
+            addresses.update(self._allowed(self._sieve.resolved(name) or ()) or self._known(name))
         return tuple(sorted(addresses))
 
     def _known(self, name: str) -> tuple[str, ...]:
@@ -57,18 +67,18 @@ class _Sieve:
         return self._allowed(old.resolved) if old is not None and name in old.hostnames else ()
 
     def _may_point_at(self, name: str) -> bool:
-        if name in self._hostnames:
+        if name in self._sieve.hostnames:
             self.refused[f"{name} would point at itself; name the load balancer instead"] = None
             return False
-        answer = self._resolved(name)
+        answer = self._sieve.resolved(name)
         return not answer or bool(self._allowed(answer)) or bool(self._known(name))
 
     def _allowed(self, addresses: Iterable[str]) -> tuple[str, ...]:
-        return tuple(address for address in addresses if not self._objection(address))
+        return tuple([address for address in addresses if not self._objection(address)])
 
     def _objection(self, address: str) -> str:
-        for name in self._zones:
-            if why := self._guard.objection(address, self._offer.cluster, name):
+        for name in self._sieve.one_per_zone:
+            if why := self._sieve.guard.objection(address, self._offer.cluster, name):
                 self.refused[why] = None
                 return why
         return ""

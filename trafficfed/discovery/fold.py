@@ -4,13 +4,13 @@ A pure function of its inputs: the order in which clusters and events came does 
 table keeps on purpose: the incumbent's names and contested settings.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from trafficfed.discovery.admission import OwnerOf, admit
 from trafficfed.discovery.annotations import PREFIX
-from trafficfed.discovery.claims import refusal
-from trafficfed.discovery.endpoints import Resolved, build_endpoint
+from trafficfed.discovery.claims import Claim, refusal
+from trafficfed.discovery.endpoints import Resolved, Sieve, build_endpoint
 from trafficfed.discovery.inventory import Inventory, Standing
 from trafficfed.discovery.offers import Offer, offers_of
 from trafficfed.model import Endpoint, Form, GlobalService, HealthCheck, Refusal, Row, ServiceKey, Value
@@ -58,8 +58,9 @@ def fold(
     refusals = [refused for claim in claims for refused in claim.refusals]
     refusals += admitted.refusals
     members, endpoints = [], []
+    sieve = Sieve(admitted.hostnames, inventory.guard, resolved)
     for offer in admitted.members:
-        endpoint, objections = build_endpoint(key, offer, admitted.hostnames, inventory.guard, resolved)
+        endpoint, objections = build_endpoint(key, offer, sieve)
         refusals += objections
         if endpoint is not None:
             members.append(offer)
@@ -86,10 +87,10 @@ def _service(
     row: Row | None,
 ) -> tuple[GlobalService, list[Refusal]]:
     before = row.service if row is not None else None
-    steering, others = _contested("steering", members, before.steering if before else None, ("multivalue",))
-    ttl, more = _contested("ttl", members, before.ttl if before else None, 30)
+    steering, others = _contested("steering", _steering, members, before.steering if before else None, ("multivalue",))
+    ttl, more = _contested("ttl", _ttl, members, before.ttl if before else None, 30)
     # each cluster's own check rules its own endpoint, so that different ones are no conflict
-    check, _ = _contested("health-check", members, before.health_check if before else None, HealthCheck())
+    check, _ = _contested("health-check", _check, members, before.health_check if before else None, HealthCheck())
     only_hostnames = not any(endpoint.addresses for endpoint in endpoints)
     has_apex = any(map(inventory.guard.is_apex, hostnames))
     service = GlobalService(
@@ -104,10 +105,24 @@ def _service(
     return service, [*others, *more]
 
 
-def _contested(annotation: str, members: Sequence[Offer], before: S | None, default: S) -> tuple[S, list[Refusal]]:
+def _steering(claim: Claim | None) -> tuple[str, ...] | None:
+    return claim.steering if claim is not None else None
+
+
+def _ttl(claim: Claim | None) -> int | None:
+    return claim.ttl if claim is not None else None
+
+
+def _check(claim: Claim | None) -> HealthCheck | None:
+    return claim.health_check if claim is not None else None
+
+
+def _contested(
+    annotation: str, stated: Callable[[Claim | None], S | None], members: Sequence[Offer], before: S | None, default: S
+) -> tuple[S, list[Refusal]]:
     """One setting of the whole service. The table's value holds while any cluster states it, or may state it for all
     that is known; else the oldest object that states one decides. Who states another value gets a Conflict."""
-    stating = [(offer, value) for offer in members if (value := _stated(offer, annotation)) is not None]
+    stating = [(offer, value) for offer in members if (value := stated(offer.claim)) is not None]
     silent = any(offer.is_silent_on(annotation) for offer in members)
     if before is not None and (silent or any(value == before for _, value in stating)):
         winner = before
@@ -116,10 +131,6 @@ def _contested(annotation: str, members: Sequence[Offer], before: S | None, defa
     else:
         winner = default
     return winner, [_conflict(offer, annotation, winner) for offer, value in stating if value != winner]
-
-
-def _stated(offer: Offer, annotation: str) -> Any:
-    return getattr(offer.claim, annotation.replace("-", "_"), None)
 
 
 def _conflict(offer: Offer, annotation: str, winner: object) -> Refusal:
@@ -161,8 +172,9 @@ def _was_watched(address: str, key: ServiceKey, old: Endpoint, after: Endpoint, 
 def _waiting_for(
     key: ServiceKey, inventory: Inventory, row: Row | None, service: GlobalService | None
 ) -> frozenset[ServiceKey]:
-    had = row.service.hostnames if row is not None else ()
-    given_up = set(had).difference(service.hostnames if service is not None else ())
+    if row is None or (service is not None and row.service.hostnames == service.hostnames):
+        return frozenset()
+    given_up = set(row.service.hostnames).difference(service.hostnames if service is not None else ())
     return frozenset().union(*(inventory.stating(hostname) for hostname in given_up)) - {key}
 
 
