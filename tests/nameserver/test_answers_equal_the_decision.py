@@ -3,6 +3,7 @@
 import ipaddress
 
 import dns.rcode
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +69,7 @@ def rows(draw: st.DrawFn) -> Row:
     return service_row("web.example.org", *rules, *catch_all, pick=pick, form=form)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(row=rows(), known=places, client=clients, seed=st.binary(min_size=1, max_size=4), by_subnet=st.booleans())
 def test_every_answer_is_one_that_the_decision_allows(
@@ -86,6 +88,7 @@ def test_every_answer_is_one_that_the_decision_allows(
         assert values(response) in answers(decision, located, wanted)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(row=rows(), known=places, client=clients)
 def test_the_families_of_one_answer_come_from_the_same_members(row: Row, known: list[Place], client: str) -> None:
@@ -101,6 +104,7 @@ def test_the_families_of_one_answer_come_from_the_same_members(row: Row, known: 
         assert given_out in [*chosen, set()]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(row=rows(), known=places, client=clients, other=clients, source=st.integers(0, 32))
 def test_within_the_scope_of_an_answer_every_client_gets_the_same_choice(

@@ -33,6 +33,7 @@ def longest_match(address: int, table: list[tuple[str, str]]) -> str | None:
 
 
 @pytest.mark.parametrize("bits", [32, 128])
+@pytest.mark.slow
 @settings(deadline=None)
 @given(drawn=ranges, offset=st.integers(0, (1 << LOW_BITS) - 1))
 def test_the_value_is_that_of_the_longest_match(bits: int, drawn: list[tuple[int, int, str]], offset: int) -> None:
@@ -42,6 +43,7 @@ def test_the_value_is_that_of_the_longest_match(bits: int, drawn: list[tuple[int
 
 
 @pytest.mark.parametrize("bits", [32, 128])
+@pytest.mark.slow
 @settings(deadline=None)
 @given(drawn=ranges, offset=st.integers(0, (1 << LOW_BITS) - 1))
 def test_the_block_has_one_value_and_the_next_larger_one_has_not(

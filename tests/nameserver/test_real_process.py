@@ -51,18 +51,23 @@ def keep(directory: Path, table: Table) -> None:
     DiskLog(directory / "state", table.snapshot()).close()
 
 
-@pytest.fixture
-def table() -> Table:
+def sample_table() -> Table:
     table = Table()
     table.commit(ROWS)
     return table
 
 
 @pytest.fixture
-def server(tmp_path: Path, table: Table) -> Iterator[NameServerProcess]:
-    """A server with a table on disk and no controller."""
-    keep(tmp_path, table)
-    with NameServerProcess(tmp_path, settings_for(tmp_path)).start() as started:
+def table() -> Table:
+    return sample_table()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NameServerProcess]:
+    """A server with a table on disk and no controller, for all tests that only ask it."""
+    directory = tmp_path_factory.mktemp("server")
+    keep(directory, sample_table())
+    with NameServerProcess(directory, settings_for(directory)).start() as started:
         yield started
 
 
@@ -222,11 +227,9 @@ def test_a_taken_port_is_one_clear_error(tmp_path: Path, kind: socket.SocketKind
 
 
 def test_a_state_directory_in_use_is_one_clear_error(tmp_path: Path, server: NameServerProcess) -> None:
-    second = tmp_path / "second"
-    second.mkdir()
-    settings = settings_for(tmp_path)
-    (second / "settings.json").write_bytes(msgspec.json.encode(settings))
-    command = NameServerProcess(second, settings).command
+    settings = settings_for(server.directory)
+    (tmp_path / "settings.json").write_bytes(msgspec.json.encode(settings))
+    command = NameServerProcess(tmp_path, settings).command
     ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert ended.returncode == 2
     assert "in use by another process" in ended.stderr

@@ -43,9 +43,8 @@ class Woken:
 
 
 def connect(connections: Connections | None = None, client: str = "192.0.2.1") -> tuple[StreamServer, Wire]:
-    server = StreamServer(
-        RESPONDER, Connections() if connections is None else connections, asyncio.get_running_loop(), Woken()
-    )
+    known = Connections() if connections is None else connections
+    server = StreamServer(RESPONDER, known, asyncio.get_running_loop(), Woken())
     wire = Wire(client)
     server.connection_made(wire)
     return server, wire

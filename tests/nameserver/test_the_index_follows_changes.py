@@ -1,5 +1,6 @@
 """An index that went through any changes equals one that is built from the rows that are left."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ def outcome(responder: Responder, name: str) -> tuple[tuple[str, ...], int]:
     return values(response), int(response.rcode())
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(steps=steps)
 def test_any_changes_lead_to_what_is_built_anew(steps: list[tuple[str, str, object]]) -> None:

@@ -262,6 +262,7 @@ def test_responses_are_counted_by_rcode() -> None:
     assert [responder.rcodes[code] for code in (0, 3, 5, 16)] == [2, 1, 1, 1]
 
 
+@pytest.mark.slow
 def test_no_mutated_packet_ends_the_server_or_gets_an_answer_that_does_not_parse() -> None:
     """20,000 queries with a few octets changed, cut, doubled or inserted; the seed is fixed."""
     chance = random.Random(20_26)

@@ -5,7 +5,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -28,6 +28,9 @@ from trafficfed.ports import Clock
 
 TICK_S = 0.5  # how exactly the start rule's waits end
 MMDB_LOOK_S = 60.0  # how often it is looked whether the database was replaced
+
+
+Expose = Callable[[str, Callable[[], Numbers]], contextlib.AbstractAsyncContextManager[None]]
 
 
 class SystemClock:
@@ -63,6 +66,11 @@ class NameServer:
         self._replica.changed = self._keeper.changed
         self._feed = FeedClient(settings.feeds, settings.key, self._replica, tell, Random())
         self._confirmed_s = keep.written_s(directory)
+        self._expose: Expose | None = None
+        if settings.metrics:  # half of the process's memory and half a second: only where wanted, before it listens
+            from trafficfed.nameserver.metrics import exposed
+
+            self._expose = exposed
 
     def _empty(self) -> Index:
         return Index(self._settings.zones)
@@ -123,12 +131,10 @@ class NameServer:
             self._keeper.close()
 
     def _exposed(self, listeners: Listeners) -> contextlib.AbstractAsyncContextManager[None]:
-        """The metrics' listener; the web server is imported only where it is wanted."""
-        if not self._settings.metrics:
+        """The metrics' listener, where there is one."""
+        if self._expose is None:
             return contextlib.nullcontext()
-        from trafficfed.nameserver.metrics import exposed
-
-        return exposed(self._settings.metrics, lambda: self.numbers(listeners))
+        return self._expose(self._settings.metrics, lambda: self.numbers(listeners))
 
     async def _tick(self) -> None:
         while True:

@@ -96,7 +96,9 @@ class NameServerProcess:
 
     def start(self, rcode: str = "NOERROR", name: str = "") -> Self:
         """Start it and wait until it answers for a name (the first zone's, if none is given) with this rcode."""
-        self.launch().wait_until(lambda: self.rcode(name or self.settings.zones[0].name) == rcode)
+        process = self.launch()
+        process.wait_until(lambda: "event=Listening" in process.log.read_text())
+        process.wait_until(lambda: self.rcode(name or self.settings.zones[0].name) == rcode)
         return self
 
     def wait_for(self, name: str, wanted: Sequence[str], kind: str = "A", subnet: str = "") -> None:
