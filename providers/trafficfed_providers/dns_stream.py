@@ -38,6 +38,7 @@ class DnsStream:
         self._source = source
         self._lock = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._dropped: list[asyncio.StreamWriter] = []
 
     async def connect(self) -> None:
         """Be connected, or raise Transient with nothing sent."""
@@ -73,11 +74,17 @@ class DnsStream:
                     yield message
 
     async def close(self) -> None:
+        """End the connection, and see the ends of those that were dropped before."""
         streams, self._streams = self._streams, None
         if streams is not None:
             streams[1].close()
+            self._dropped.append(streams[1])
+        await self._bury()
+
+    async def _bury(self) -> None:
+        while self._dropped:
             with contextlib.suppress(OSError):
-                await streams[1].wait_closed()
+                await self._dropped.pop().wait_closed()
 
     async def _window(self, requests: Sequence[dns.message.Message]) -> list[dns.message.Message]:
         for at, request in enumerate(requests):
@@ -110,6 +117,7 @@ class DnsStream:
         if self._streams is not None and self._streams[0].at_eof():
             self._drop()
         if self._streams is None:
+            await self._bury()
             local = (self._source, 0) if self._source else None
             try:
                 self._streams = await asyncio.open_connection(self._server.host, self._server.port, local_addr=local)
@@ -121,6 +129,7 @@ class DnsStream:
         streams, self._streams = self._streams, None
         if streams is not None:
             streams[1].transport.abort()
+            self._dropped.append(streams[1])
 
     def _sign(self, request: dns.message.Message) -> bytes:
         if self._key is not None:

@@ -107,7 +107,7 @@ answers = st.lists(st.sampled_from(["192.0.2.1", "192.0.2.2", "192.0.2.3"]), max
 worlds = st.fixed_dictionaries({"a": answers, "b": answers, "c": answers})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(worlds, st.integers(0, 6), st.booleans()), min_size=1, max_size=5), worlds)
 def test_after_any_sequence_of_interruptions_a_second_run_converges(
     history: list[tuple[dict[str, tuple[str, ...]], int, bool]], wished: dict[str, tuple[str, ...]]

@@ -1,7 +1,7 @@
 """Brakes: half of a service and two targets, three tenths of a zone's names and ten; each with a stable id."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trafficfed.zones.brakes import Braked, Leaving, brake
@@ -87,6 +87,7 @@ leavings = st.lists(
 )
 
 
+@settings(max_examples=50)
 @given(leavings, st.integers(1, 40), st.integers(1, 60))
 def test_each_name_is_let_go_or_held_whatever_the_order(items: list[Leaving], published: int, owned: int) -> None:
     braked = judge(*items, published=published, owned=owned)
@@ -95,6 +96,7 @@ def test_each_name_is_let_go_or_held_whatever_the_order(items: list[Leaving], pu
     assert judge(*reversed(items), published=published, owned=owned) == braked
 
 
+@settings(max_examples=50)
 @given(leavings, st.integers(1, 40), st.integers(1, 60))
 def test_confirming_all_that_is_held_lets_it_go(items: list[Leaving], published: int, owned: int) -> None:
     held = judge(*items, published=published, owned=owned).held

@@ -1,7 +1,7 @@
 """The ownership marker is read back as it was written, and whatever is not exactly one is foreign."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trafficfed.model import RecordSet
@@ -33,11 +33,13 @@ markers = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(markers)
 def test_a_marker_is_read_back_as_written(marker: Marker) -> None:
     assert parse_marker(marker_set("a.fed.test", marker)) == marker
 
 
+@settings(max_examples=50)
 @given(markers)
 def test_its_text_fits_character_strings_and_needs_no_escapes(marker: Marker) -> None:
     (value,) = marker_set("a.fed.test", marker).values

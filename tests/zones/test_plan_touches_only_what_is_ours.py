@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trafficfed.model import NameChange, RecordSet
@@ -330,6 +330,7 @@ def is_ours(found: RecordSet, marker_record: RecordSet | None, wished: tuple[Rec
     return digest(found) in claim or (bool(claim) and found.values in {new.values for new in wished})
 
 
+@settings(max_examples=50)
 @given(places(), wished_sets(), st.booleans(), st.booleans(), st.booleans())
 def test_foreign_sets_never_change_and_the_second_plan_is_empty(
     present: tuple[RecordSet, ...], sets: tuple[RecordSet, ...], wished: bool, remove: bool, all_known: bool
@@ -345,6 +346,7 @@ def test_foreign_sets_never_change_and_the_second_plan_is_empty(
     assert "CNAME" not in types or len(types) == 1
 
 
+@settings(max_examples=50)
 @given(places(), wished_sets())
 def test_without_leave_no_value_of_ours_goes_unless_it_has_a_cause(
     present: tuple[RecordSet, ...], sets: tuple[RecordSet, ...]
