@@ -133,7 +133,7 @@ def assemble(
     clusters = {cluster.name: cluster for cluster in settings.clusters}
     vantage = settings.vantage
     names = Names(DnsLookup(), clock, lambda keys: controller.resolved(keys))
-    inventory = Inventory(clusters, settings.zones, table.rows, table.sources)
+    inventory = Inventory(clusters, settings.zones, table.rows, table.sources, settings.health)
     records = Records({vantage.name: vantage.cluster} if vantage.cluster else {}, clock.now_s())
     providers = {name: _provider(settings, name) for name in settings.providers}
     controller = Controller(

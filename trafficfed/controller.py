@@ -96,6 +96,8 @@ class Controller:
             await self._nap()
             self._wake.clear()
             self._carry(self.pipeline.settle(self._clock.now_s()))
+            if self.pipeline.waiting:  # a hostname that one service gave up may be another's now
+                self._wake.set()
 
     async def _nap(self) -> None:
         """Until something is marked, time may change an answer, or the gate opens by itself."""

@@ -168,7 +168,7 @@ class Pipeline:
         """Fold, judge and decide what is marked, and commit it as one delta."""
         self._wake(now_s)
         folded = {key: self._fold(key) for key in sorted(self._folding)}
-        self._folding.clear()
+        self._folding = {key for each in folded.values() for key in each.again}
         settling = _Settling(self, folded, now_s)
         reports = [*self._sources_changed(), *self._refusals_changed(folded)]
         rows, removed = settling.run()

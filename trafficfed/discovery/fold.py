@@ -7,6 +7,8 @@ table keeps on purpose: the incumbent's names and contested settings.
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from trafficfed.discovery.admission import OwnerOf, admit
 from trafficfed.discovery.annotations import PREFIX
 from trafficfed.discovery.claims import Claim, refusal
@@ -64,7 +66,7 @@ def fold(
         refusals += objections
         if endpoint is not None:
             members.append(offer)
-            endpoints.append(endpoint)
+            endpoints.append(_paced_endpoint(endpoint, inventory.pace))
     service = None
     if endpoints:
         service, conflicts = _service(key, admitted.hostnames, members, endpoints, inventory, row)
@@ -90,7 +92,14 @@ def _service(
     steering, others = _contested("steering", _steering, members, before.steering if before else None, ("multivalue",))
     ttl, more = _contested("ttl", _ttl, members, before.ttl if before else None, 30)
     # each cluster's own check rules its own endpoint, so that different ones are no conflict
-    check, _ = _contested("health-check", _check, members, before.health_check if before else None, HealthCheck())
+    pace = inventory.pace
+    check, _ = _contested(
+        "health-check",
+        lambda claim: paced(claim.health_check, pace) if claim is not None and claim.health_check else None,
+        members,
+        paced(before.health_check, pace) if before else None,
+        pace,
+    )
     only_hostnames = not any(endpoint.addresses for endpoint in endpoints)
     has_apex = any(map(inventory.guard.is_apex, hostnames))
     service = GlobalService(
@@ -113,8 +122,19 @@ def _ttl(claim: Claim | None) -> int | None:
     return claim.ttl if claim is not None else None
 
 
-def _check(claim: Claim | None) -> HealthCheck | None:
-    return claim.health_check if claim is not None else None
+def paced(check: HealthCheck, pace: HealthCheck) -> HealthCheck:
+    """What to ask is the user's to say, how often and how patiently the platform's.
+
+    >>> paced(HealthCheck(scheme="http", port=80), HealthCheck(interval_s=2.0)).interval_s
+    2.0
+    """
+    return replace(pace, scheme=check.scheme, port=check.port, path=check.path, host=check.host)
+
+
+def _paced_endpoint(endpoint: Endpoint, pace: HealthCheck) -> Endpoint:
+    if endpoint.health_check is None:
+        return endpoint
+    return replace(endpoint, health_check=paced(endpoint.health_check, pace))
 
 
 def _contested(

@@ -6,16 +6,18 @@ from typing import TypeVar, assert_never
 
 from msgspec.structs import replace
 
-from trafficfed.discovery.absence import judge_absence
+from trafficfed.discovery.claim_index import ClaimIndex
 from trafficfed.discovery.claims import Claim, read_claim, service_key
 from trafficfed.discovery.cluster_view import ClusterView, Name
+from trafficfed.discovery.departures import Departures
 from trafficfed.discovery.guard import Guard
 from trafficfed.kubernetes_api import wire
-from trafficfed.model import Cluster, Freshness, Row, ServiceKey, Source, Value, Zone
+from trafficfed.model import Cluster, Freshness, HealthCheck, Row, ServiceKey, Source, Value, Zone
 
 W = TypeVar("W", bound=wire.Watched)
 
-_PRUNED_FROM = 64
+
+STANDARD_PACE = HealthCheck()
 
 
 class Taken(Value, frozen=True):
@@ -49,15 +51,17 @@ class Inventory:
         zones: Sequence[Zone],
         rows: Mapping[ServiceKey, Row],
         sources: Mapping[str, Source],
+        pace: HealthCheck = STANDARD_PACE,
     ) -> None:
+        """``pace`` says how often and how patiently all checks are made; its scheme and port are the default check."""
         self.guard = Guard(clusters, zones)
+        self.pace = pace
         self._rows = rows
         self._table_sources = sources
         self._views: dict[str, ClusterView] = {}
         self._sources: dict[str, Source] = {}
-        self._left: dict[str, dict[ServiceKey, bool]] = {}
-        self._claimants: dict[ServiceKey, set[str]] = {}
-        self._stating: dict[str, set[tuple[ServiceKey, str]]] = {}
+        self._departures = Departures(rows)
+        self._index = ClaimIndex()
         for cluster in clusters.values():
             self._add(cluster)
 
@@ -65,12 +69,12 @@ class Inventory:
 
     def claims(self, key: ServiceKey) -> tuple[Claim, ...]:
         """What the clusters whose view is trusted say about a service, by cluster; withdrawing objects included."""
-        found = [self._claim(cluster, key) for cluster in sorted(self._claimants.get(key, ()))]
+        found = [self._claim(cluster, key) for cluster in sorted(self._index.clusters(key))]
         return tuple([claim for claim in found if claim is not None])
 
     def standing(self, cluster: str, key: ServiceKey) -> Claim | Standing:
         """The claim that stands for a cluster's endpoint, or what else is known of it."""
-        left = self._left.get(cluster, {})
+        left = self._departures.of(cluster)
         if key in left:
             return Standing.LEFT_WATCHED if left[key] else Standing.LEFT
         claim = self._claim(cluster, key)
@@ -83,11 +87,11 @@ class Inventory:
 
     def departures(self, cluster: str) -> frozenset[ServiceKey]:
         """Services that a cluster's endpoint is to leave, or has just left."""
-        return frozenset(self._left.get(cluster, ()))
+        return frozenset(self._departures.of(cluster))
 
     def stating(self, hostname: str) -> frozenset[ServiceKey]:
         """Every service that some object claims this hostname for."""
-        return frozenset(key for key, _ in self._stating.get(hostname, ()))
+        return self._index.stating(hostname)
 
     def row(self, key: ServiceKey) -> Row | None:
         """The table's row of any service."""
@@ -139,26 +143,27 @@ class Inventory:
             view.trusted = self._is_trusted(view)
             if view.trusted:
                 dirty |= self._all_of(view)
-                view.missing |= self._in_table(cluster) - self._offered(view)
-        self._left[cluster].update(dict.fromkeys(view.missing, True))
+                view.missing |= self._departures.in_table(cluster) - view.services.offered()
+        self._departures.order(cluster, view.missing)
         view.missing.clear()
         return self._taken(view, dirty, now_s)
 
     def forget(self, cluster: str) -> Taken:
         """An operator's word that a cluster is no more: its endpoints leave. Still configured, it begins anew."""
-        dirty = self._in_table(cluster)
+        in_table = self._departures.in_table(cluster)
+        self._departures.order(cluster, in_table)
+        dirty = set(in_table)
         if (view := self._views.pop(cluster, None)) is not None:
             dirty |= self._drop(view)
             self._sources.pop(cluster)
             self._add(view.cluster, known=False)
-        self._left[cluster] = dict.fromkeys(self._in_table(cluster), True)
-        return Taken(frozenset(dirty))
+        return Taken(frozenset(self._with_rivals(dirty)))
 
     def configure(self, clusters: Mapping[str, Cluster], zones: Sequence[Zone]) -> frozenset[ServiceKey]:
         """Take over a new configuration; every service is to be folded again. A cluster that is configured no longer
         leaves nothing behind but the table's endpoints; one that moved to another clusterset is to be listed again."""
         self.guard = Guard(clusters, zones)
-        before = self._rows.keys() | self._claimants.keys()
+        before = self._rows.keys() | self._index.services()
         for name, view in list(self._views.items()):
             view.watched.clear()  # what leaves now leaves by this change, not by what was watched before
             cluster = clusters.get(name)
@@ -236,37 +241,16 @@ class Inventory:
         view.revision = max(view.revision, revision)
         view.watched.add(key)
         dirty = self._store(view, key, claim)
-        if trusted and not (claim is not None and claim.offers):
-            self._leave(view, key)
+        if trusted:
+            view.missing.discard(key)
+            move = self._departures.stay if claim is not None and claim.offers else self._departures.withdraw
+            move(view.cluster.name, key)
         return dirty
 
     def _store(self, view: ClusterView, key: ServiceKey, claim: Claim | None) -> set[ServiceKey]:
-        """Keep a claim (None drops it); returns its key and those that claim any hostname it had or has."""
-        name = view.cluster.name
+        """Keep a claim (None drops it); returns its key and those that want a hostname it had."""
         before = view.services.put(key, claim)
-        dirty = {key}
-        for hostname in before.hostnames if before is not None else ():
-            stating = self._stating[hostname]
-            stating.discard((key, name))
-            dirty.update(other for other, _ in stating)
-            if not stating:
-                del self._stating[hostname]
-        for hostname in claim.hostnames if claim is not None else ():
-            self._stating.setdefault(hostname, set()).add((key, name))
-        if claim is None:
-            self._unclaim(key, name)
-            return dirty
-        self._claimants.setdefault(key, set()).add(name)
-        if claim.offers:
-            self._left[name].pop(key, None)
-            view.missing.discard(key)
-        return dirty
-
-    def _unclaim(self, key: ServiceKey, cluster: str) -> None:
-        claimants = self._claimants.get(key, set())
-        claimants.discard(cluster)
-        if not claimants:
-            self._claimants.pop(key, None)
+        return {key} | self._index.replace(key, view.cluster.name, before, claim)
 
     def _drop(self, view: ClusterView) -> set[ServiceKey]:
         return set().union(*(self._store(view, key, None) for key in list(view.services.claims)))
@@ -275,34 +259,9 @@ class Inventory:
 
     def _settle_absence(self, view: ClusterView) -> set[ServiceKey]:
         """Judge what the table has of this cluster and the view, now complete and trusted, has not."""
-        name = view.cluster.name
-        offered = self._offered(view)
-        in_table = self._in_table(name)
-        left = {key: watched for key, watched in self._left[name].items() if key in in_table and key not in offered}
-        absence = judge_absence(in_table - left.keys(), offered, view.missing)
+        absence = self._departures.settle(view.cluster.name, view.services.offered(), view.missing)
         view.missing = set(absence.held)
-        self._left[name] = left | dict.fromkeys(absence.leaving, False)
         return set(absence.leaving | absence.held)
-
-    def _leave(self, view: ClusterView, key: ServiceKey) -> None:
-        """A watched withdrawal; noted only where the table has something to lose, and until it has lost it."""
-        name = view.cluster.name
-        view.missing.discard(key)
-        left = self._left[name]
-        if self._has(name, key):
-            left[key] = True
-        if len(left) >= _PRUNED_FROM and len(left).bit_count() == 1:
-            self._left[name] = {key: watched for key, watched in left.items() if self._has(name, key)}
-
-    def _has(self, cluster: str, key: ServiceKey) -> bool:
-        row = self._rows.get(key)
-        return row is not None and any(endpoint.cluster == cluster for endpoint in row.endpoints)
-
-    def _in_table(self, cluster: str) -> set[ServiceKey]:
-        return {key for key in self._rows if self._has(cluster, key)}
-
-    def _offered(self, view: ClusterView) -> set[ServiceKey]:
-        return {key for key, claim in view.services.claims.items() if claim.offers}
 
     def _is_suspect_server(self, view: ClusterView) -> bool:
         known = self._sources[view.cluster.name].uid
@@ -334,10 +293,9 @@ class Inventory:
         for key in keys:
             row = self._rows.get(key)
             hostnames = set(row.service.hostnames) if row is not None else set()
-            for cluster in self._claimants.get(key, ()):
+            for cluster in self._index.clusters(key):
                 hostnames.update(self._views[cluster].services.claims[key].hostnames)
-            for hostname in hostnames:
-                found.update(other for other, _ in self._stating.get(hostname, ()))
+            found.update(*map(self._index.stating, hostnames))
         return found
 
     def _assessed(self, view: ClusterView, source: Source, now_s: float) -> Source:
@@ -367,16 +325,15 @@ class Inventory:
         source = self._table_sources.get(cluster.name) if known else None
         source = source or Source(cluster=cluster.name)
         view = self._views[cluster.name] = ClusterView(cluster)
-        view.missing = {key for key in source.missing if self._has(cluster.name, key)}
+        view.missing = {key for key in source.missing if self._departures.has(cluster.name, key)}
         self._sources[cluster.name] = source
-        self._left.setdefault(cluster.name, {})
 
     def _claim(self, cluster: str, key: ServiceKey) -> Claim | None:
         view = self._views.get(cluster)
         return view.claim(key) if view is not None and view.trusted else None
 
     def _all_of(self, view: ClusterView) -> set[ServiceKey]:
-        return view.services.claims.keys() | self._in_table(view.cluster.name)
+        return view.services.claims.keys() | self._departures.in_table(view.cluster.name)
 
     def _claimed(self, view: ClusterView, services: Iterable[Name]) -> set[ServiceKey]:
         keys = (service_key(view.cluster, namespace, name) for namespace, name in services)

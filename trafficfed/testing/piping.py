@@ -17,7 +17,10 @@ KINDS: tuple[type[wire.Watched], ...] = (wire.Service, wire.EndpointSlice, wire.
 
 
 class PipedFleet:
-    """Members, a zone that takes what they claim, and one vantage. Every call settles; ``last`` is its Step and ``reports`` all that was heard."""
+    """Members, a zone that takes what they claim, and one vantage.
+
+    Every call settles; ``last`` is its Step and ``reports`` all that was heard.
+    """
 
     def __init__(
         self,
