@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from trafficfed.testing.certificates import CertificateAuthority
-from trafficfed.testing.clusters import RealCluster, certificate_user, encoded
+from trafficfed.testing.clusters import RealCluster
 from trafficfed.testing.followed import following, names
+from trafficfed.testing.kubeconfigs import certificate_user, encoded
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
