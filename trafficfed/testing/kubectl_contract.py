@@ -101,3 +101,17 @@ class KubectlContract(Fixtures):
         await kubectl.ok(*scope, "apply", "-f", "-", stdin=manifests)
         names = await kubectl.ok(*scope, "get", "svc,endpointslices", "-o", "name")
         assert names.split() == ["service/web", "endpointslice.discovery.k8s.io/web-1"]
+
+    async def test_kubectl_creates_without_a_manifest(self, kubectl: Kubectl, namespace: Namespace) -> None:
+        scope = ("-n", namespace.name)
+        await kubectl.ok("create", "namespace", f"{namespace.name}-2")
+        await kubectl.ok(*scope, "create", "service", "loadbalancer", "web", "--tcp=80:8080")
+        await kubectl.ok(*scope, "expose", "service", "web", "--name=more", "--port=81", "--type=NodePort")
+        await kubectl.ok(*scope, "create", "configmap", "c", "--from-literal=a=1")
+        await kubectl.ok(*scope, "create", "secret", "generic", "s", "--from-literal=a=1")
+        ports = "jsonpath={range .items[*]}{.spec.type} {.spec.ports[0].port}:{.spec.ports[0].targetPort} {end}"
+        assert await kubectl.ok(*scope, "get", "services", "-o", ports) == "NodePort 81:81 LoadBalancer 80:8080 "
+        assert await kubectl.ok(*scope, "get", "configmap", "c", "-o", "jsonpath={.data.a}") == "1"
+        assert await kubectl.ok(*scope, "get", "secret", "s", "-o", "jsonpath={.data.a} {.type}") == "MQ== Opaque"
+        again = await kubectl(*scope, "create", "configmap", "c")
+        assert "already exists" in again.errors

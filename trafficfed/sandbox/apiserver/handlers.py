@@ -7,7 +7,7 @@ import orjson
 import yaml
 from aiohttp import web
 
-from trafficfed.sandbox.apiserver import discovery, failures, patching
+from trafficfed.sandbox.apiserver import discovery, failures, patching, protobuf
 from trafficfed.sandbox.apiserver.cluster import Cluster, Intent, Target, Written
 from trafficfed.sandbox.apiserver.faults import Faults
 from trafficfed.sandbox.apiserver.formats import Format, negotiate
@@ -16,7 +16,7 @@ from trafficfed.sandbox.apiserver.lists import encode_list, read_page
 from trafficfed.sandbox.apiserver.routing import ListQuery, parse_intent, parse_list, parse_target
 from trafficfed.sandbox.apiserver.watching import Cut, Watch
 
-JSON_TYPES = ("application/json", "application/yaml")
+BODY_TYPES = ("application/json", "application/yaml", protobuf.MEDIA_TYPE)
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
@@ -211,6 +211,8 @@ async def _body(request: web.Request) -> Any:
 def _parse(content: bytes, media_type: str) -> Any:
     """The body as plain values. Raises ApiFailure 415 for a type that is not served, 400 for content it cannot read."""
     try:
+        if media_type == protobuf.MEDIA_TYPE:
+            return protobuf.read(content)
         if media_type in ("application/yaml", APPLY_PATCH):
             # JSON is YAML too, but a real parser of it is two orders faster and as strict as the API server's.
             return orjson.loads(content) if content[:1] == b"{" else yaml.safe_load(content)
@@ -218,7 +220,7 @@ def _parse(content: bytes, media_type: str) -> Any:
             return orjson.loads(content)
     except (orjson.JSONDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise failures.bad_request(f"the object provided is unrecognized: {error}") from error
-    raise failures.unsupported_media_type(JSON_TYPES)
+    raise failures.unsupported_media_type(BODY_TYPES)
 
 
 def _json(value: Json) -> web.Response:

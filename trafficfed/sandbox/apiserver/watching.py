@@ -110,7 +110,9 @@ class Watch:
         if not self._query.bookmarks:
             return b""
         kind = self._target.kind
-        metadata: Json = {"resourceVersion": str(self._cursor)} | ({"annotations": annotations} if annotations else {})
+        metadata: Json = {"resourceVersion": str(self._store.revision)} | (
+            {"annotations": annotations} if annotations else {}
+        )
         value = {"kind": kind.name, "apiVersion": kind.api_version, "metadata": metadata}
         if self._form.form == "table":
             return self._event("BOOKMARK", self._form.many(kind, [], 0.0, metadata))
