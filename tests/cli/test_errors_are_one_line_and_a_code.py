@@ -101,12 +101,16 @@ def test_an_order_without_a_token_to_be_found_says_where_to_run(trafficfed: Run,
     assert "api-token: no such file; run this where the controller runs" in err
 
 
-def test_warnings_go_beside_the_output(trafficfed: Run, running: Path) -> None:
-    running.write_text(running.read_text().replace(", open: true", ""))
-    code, out, err = trafficfed("status", "--config", running, "--output", "json")
-    assert code == 0
+def test_warnings_of_the_configuration_go_beside_the_output_of_plan(trafficfed: Run, stopped: Path) -> None:
+    stopped.write_text(stopped.read_text().replace(", open: true", ", publish: [192.0.2.0/24]"))
+    _, out, err = trafficfed("plan", "--config", stopped, "--output", "json")
     assert out.startswith("{")
-    assert err.startswith(f"trafficfed: warning: {running}:5: zones[0]: has neither grants nor open: true")
+    assert f"trafficfed: warning: {stopped}:5: zones[0]: has neither grants nor open: true" in err
+
+
+def test_questions_do_not_repeat_the_warnings(trafficfed: Run, running: Path) -> None:
+    running.write_text(running.read_text().replace(", open: true", ""))
+    assert trafficfed("status", "--config", running).err == ""
 
 
 def test_no_arguments_show_the_help_and_are_wrong_usage(trafficfed: Run) -> None:

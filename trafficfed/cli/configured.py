@@ -10,8 +10,13 @@ from trafficfed.config.settings import Settings
 
 
 def settings_of(config: Path) -> Settings:
-    """The settings in a file, their warnings told on standard error."""
-    settings = load(config, os.environ)
+    """The settings in a file."""
+    return load(config, os.environ)
+
+
+def checked_settings_of(config: Path) -> Settings:
+    """The settings in a file, its warnings told on standard error: for commands about the configuration."""
+    settings = settings_of(config)
     for warning in settings.warnings:
         note(f"warning: {warning}")
     return settings

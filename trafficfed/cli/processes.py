@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from trafficfed.cli.configured import settings_of
+from trafficfed.cli.configured import checked_settings_of, settings_of
 from trafficfed.cli.failures import EXIT_FOUND
 from trafficfed.cli.output import Screen, write
 from trafficfed.config.settings import Settings
@@ -12,7 +12,7 @@ from trafficfed.errors import ConfigError
 
 def run(config: Path) -> None:
     """The controller, until it is told to stop."""
-    settings = _of_controller(config)
+    settings = _of_controller(settings_of(config), config)  # its warnings go to the log, with all that follows
     from trafficfed import app
 
     app.run(settings)
@@ -20,7 +20,7 @@ def run(config: Path) -> None:
 
 def plan(config: Path, output: str) -> int:
     """What would change, without changing it."""
-    settings = _of_controller(config)
+    settings = _of_controller(checked_settings_of(config), config)
     from trafficfed import app
 
     view = app.plan(settings)
@@ -30,7 +30,7 @@ def plan(config: Path, output: str) -> int:
 
 def nameserver(config: Path) -> None:
     """A name server, until it is told to stop."""
-    settings = settings_of(config).nameserver
+    settings = checked_settings_of(config).nameserver
     if settings is None:
         raise ConfigError(f"{config}: nameserver: is missing; add the section, or name the file that has it")
     import asyncio
@@ -47,8 +47,7 @@ def demo(*, check: bool) -> int:
     return demo.run(check=check)
 
 
-def _of_controller(config: Path) -> Settings:
-    settings = settings_of(config)
+def _of_controller(settings: Settings, config: Path) -> Settings:
     if not settings.zones:
         raise ConfigError(f"{config}: zones: is missing; this file is a name server's, a controller needs more")
     return settings

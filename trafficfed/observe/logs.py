@@ -32,7 +32,8 @@ def logger(stream: TextIO, clock: Clock, level: str = "info", format: str = "aut
 def _stamp(clock: Clock) -> structlog.typing.Processor:
     def stamp(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         at = datetime.fromtimestamp(clock.now_s(), UTC).isoformat(timespec="milliseconds")
-        return {"timestamp": at.replace("+00:00", "Z"), **event}
+        level, what = event.pop("level"), event.pop("event")
+        return {"timestamp": at.replace("+00:00", "Z"), "level": level, "event": what, **event}
 
     return stamp
 
