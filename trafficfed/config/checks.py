@@ -107,7 +107,7 @@ def _unknown_names(root: Mapping[str, object]) -> Iterator[Mistake]:
             here = (*path, "grants", at, "clusters")
             yield from _strangers(here, _mapping(grant).get("clusters"), clusters, "cluster")
     home = _mapping(root.get("vantage")).get("cluster")
-    if home is not None and home not in clusters:
+    if isinstance(home, str) and home not in clusters:
         yield Mistake(
             ("vantage", "cluster"),
             f"names the cluster '{home}', which is not configured; {nearest(str(home), clusters)}",
