@@ -103,12 +103,12 @@ def _server(value: object, key: str, wrong: Wrong) -> Server:
 
 def _split(value: str) -> tuple[str, str]:
     if value.startswith("["):
-        host, _, port = value[1:].partition("]")
-        return host, port.removeprefix(":") or "53"
-    if value.count(":") > 1:
-        return value, "53"
-    host, _, port = value.partition(":")
-    return host, port or "53"
+        host, _, rest = value[1:].partition("]")
+        return host, rest[1:] if rest.startswith(":") else "53" if not rest else ""
+    if value.count(":") == 1:
+        host, _, port = value.partition(":")
+        return host, port
+    return value, "53"
 
 
 def _authorities(value: object, wrong: Wrong) -> tuple[Server, ...]:
