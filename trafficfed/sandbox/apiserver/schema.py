@@ -69,6 +69,10 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
     atomic: bool = False
     format: str = ""
 
+    def __repr__(self) -> str:
+        # The whole tree, descriptions included, would fill pages.
+        return f"Schema({self.shape} {self.title})" if self.title else f"Schema({self.shape})"
+
     @property
     def granular(self) -> bool:
         """Whether parts of it can have different managers."""

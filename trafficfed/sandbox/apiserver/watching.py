@@ -48,18 +48,28 @@ class Watch:
             changed = self._store.changed
             if self._faults.cuts > self._met[0]:
                 raise Cut
-            if self._faults.expiries > self._met[1]:
-                yield self._event("ERROR", orjson.dumps(failures.expired("too old resource version").status()))
+            try:
+                chunk = self._due()
+            except failures.ApiFailure as failure:
+                yield self._event("ERROR", orjson.dumps(failure.status()))
                 return
-            if not (self._faults.silent or self._faults.paused):
-                if chunk := b"".join(self._news()):
-                    yield chunk
-                if loop.time() >= bookmark_s:
-                    yield self._bookmark({})
-                    bookmark_s = loop.time() + BOOKMARK_INTERVAL_S
-            await _wait(changed, min(end_s, max(bookmark_s, loop.time() + 1)))
-        if not (self._faults.silent or self._faults.paused):
-            yield self._bookmark({})
+            if chunk:
+                yield chunk
+            if loop.time() >= bookmark_s:
+                bookmark_s = loop.time() + BOOKMARK_INTERVAL_S
+                yield b"" if self._quiet else self._bookmark({})
+            await _wait(changed, min(end_s, bookmark_s))
+        yield b"" if self._quiet else self._bookmark({})
+
+    @property
+    def _quiet(self) -> bool:
+        return self._faults.silent or self._faults.paused
+
+    def _due(self) -> bytes:
+        """What is to be told now. Raises ApiFailure 410 where history is gone, by a fault or by too slow a reader."""
+        if self._faults.expiries > self._met[1]:
+            raise failures.expired("too old resource version")
+        return b"" if self._quiet else b"".join(self._news())
 
     def _initial(self) -> Iterator[bytes]:
         """The present state as ADDED events, then the mark of its end where the client asked for it."""
@@ -71,13 +81,7 @@ class Watch:
 
     def _news(self) -> Iterator[bytes]:
         """Every change since the last look, as this watch sees it."""
-        try:
-            changes = self._store.since(self._cursor)
-        except failures.ApiFailure as error:  # The client reads slower than history is forgotten.
-            self._met = (self._met[0], self._faults.expiries - 1)
-            yield self._event("ERROR", orjson.dumps(error.status()))
-            return
-        for change in changes:
+        for change in self._store.since(self._cursor):
             self._cursor = change.revision
             if self._concerns(change):
                 yield from self._translate(change)
