@@ -208,6 +208,22 @@ def test_a_service_that_leaves_takes_its_comparison_with_it() -> None:
     assert fleet.records.distrusted == frozenset()
 
 
+def test_an_endpoint_that_leaves_takes_its_comparison_with_it() -> None:
+    scene = Scene("eu", "us", "ap")
+    for cluster in ("eu", "us", "ap"):
+        scene.see(cluster, True, "a", "b", "c")
+    for _ in range(3):
+        for cluster in ("eu", "us"):
+            scene.see(cluster, False, "c")
+    assert scene.records.distrusted == frozenset()
+    scene._offer(scene.row.endpoints[1:])
+    scene.see("ap", False, "c", times=3)
+    assert scene.records.distrusted == {"c"}, "both of the two that are left"
+    scene._offer(scene.row.endpoints[1:])
+    scene.see("ap", True, "c")
+    assert scene.records.distrusted == frozenset()
+
+
 def test_counts_return_to_nothing_when_every_share_is_taken_back() -> None:
     comparison = Comparison()
     comparison.update("t", (("a", True), ("b", False)))

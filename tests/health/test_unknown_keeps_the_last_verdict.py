@@ -78,6 +78,17 @@ def test_a_restart_is_no_loss_of_evidence_until_the_new_process_could_have_seen_
     assert scene.serving == {"eu"}
 
 
+def test_evidence_from_a_future_that_a_clock_was_set_back_from_counts_again_when_its_time_comes() -> None:
+    scene = Scene("eu", "us")
+    scene.see("eu", True)
+    scene.now_s -= 100
+    scene.judge()
+    scene.wait(69.9)
+    assert scene.state("eu") is State.UNKNOWN
+    scene.wait(0.1)
+    assert scene.state("eu") is State.SERVING
+
+
 @pytest.mark.parametrize("step_s", [-3600.0, 3600.0])
 def test_a_clock_that_jumps_makes_evidence_unknown_and_changes_no_answer(step_s: float) -> None:
     scene = Scene("eu", "us")

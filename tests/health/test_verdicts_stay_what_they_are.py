@@ -102,6 +102,33 @@ def test_evidence_that_had_lapsed_means_something_when_it_is_renewed(late_s: flo
     assert changes_meaning(before, later, check, NOON_S + late_s) is (late_s > 30)
 
 
+def test_a_wake_up_for_evidence_that_was_renewed_is_put_off_without_a_judgement() -> None:
+    scene = Scene("eu", "us")
+    for cluster in ("eu", "us"):
+        scene.see(cluster, True, times=3)
+    seen_s = scene.now_s
+    assert scene.records.sleeps_until(SERVICE, seen_s + 27) == seen_s + 28, "eu was seen 2 s before"
+    scene.now_s += 20
+    scene.see("eu", True)
+    scene.see("us", True)
+    assert scene.records.sleeps_until(SERVICE, seen_s + 30) == seen_s + 50
+    assert scene.records.sleeps_until(SERVICE, seen_s + 50) is None, "now it has lapsed"
+    assert scene.records.sleeps_until(ServiceKey("default", "shop", "other"), seen_s) is None
+
+
+def test_a_wake_up_for_a_hold_is_never_put_off() -> None:
+    scene = Scene("eu", "us")
+    for cluster in ("eu", "us"):
+        scene.see(cluster, True)
+    scene.see("eu", False, times=3)
+    scene.see("eu", True, times=3)
+    hold_s = scene.verdict("eu").hold_until_s
+    for cluster in ("eu", "us"):
+        scene.see(cluster, True)
+    assert scene.records.sleeps_until(SERVICE, hold_s - 31) == hold_s - 30
+    assert scene.records.sleeps_until(SERVICE, hold_s) is None
+
+
 def test_results_for_targets_that_left_are_ignored() -> None:
     records = Records({}, 0.0)
     assert records.observe(seen(False, NOON_S), NOON_S) == ()

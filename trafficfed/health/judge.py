@@ -14,7 +14,7 @@ Where no probe is possible (no port known, or no address), readiness alone decid
 either, the endpoint counts as serving, with the reason NoCheck.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -30,10 +30,14 @@ from trafficfed.model import Row, State, Value, Verdict
 
 
 class Judged(Value, frozen=True, kw_only=True):
-    """One verdict, when time alone may change it (None: never), and whether the target should be probed sooner."""
+    """One verdict, when time alone may change it (None: never), and whether the target should be probed sooner.
+
+    ``wake_at_s`` is the earlier of ``certain_at_s``, which no probe result can put off, and the moment evidence lapses.
+    """
 
     verdict: Verdict
     wake_at_s: float | None = None
+    certain_at_s: float | None = None
     suspicious: bool = False
 
 
@@ -45,6 +49,7 @@ class JudgedRow(Value, frozen=True, kw_only=True):
 
     verdicts: tuple[Verdict, ...]
     wake_at_s: float | None = None
+    certain_at_s: float | None = None
     suspicious: tuple[tuple[str, str], ...] = ()
 
 
@@ -58,9 +63,11 @@ def judge(subject: Subject, around: Circumstances, now_s: float) -> Judged:
     found = find(subject, around, now_s)
     verdict = _with_story(overrule(latch(subject, found, now_s), subject.control), subject, found, now_s)
     check = subject.check
+    certain_at_s = _certain_at_s(subject, verdict, around, now_s)
     return Judged(
         verdict=verdict,
-        wake_at_s=_wake_at_s(subject, verdict, around, now_s),
+        wake_at_s=_earliest((certain_at_s, *_lapses(subject)), now_s),
+        certain_at_s=certain_at_s,
         suspicious=check is not None and found.state is not State.NOT_SERVING and suspicious(found.voters, check),
     )
 
@@ -78,10 +85,11 @@ def judge_row(row: Row, evidence: Mapping[tuple[str, str], Evidence], around: Ci
     judged.sort(key=_place)
     verdicts = tuple([j.verdict for j in judged])
     same = len(verdicts) == len(row.verdicts) and all(a is b for a, b in zip(verdicts, row.verdicts, strict=True))
-    wakes = [next_change_s(controls, now_s), *(j.wake_at_s for j in judged)]
+    change_s = next_change_s(controls, now_s)
     return JudgedRow(
         verdicts=row.verdicts if same else verdicts,
-        wake_at_s=min((wake for wake in wakes if wake is not None), default=None),
+        wake_at_s=_earliest((change_s, *(j.wake_at_s for j in judged)), now_s),
+        certain_at_s=_earliest((change_s, *(j.certain_at_s for j in judged)), now_s),
         suspicious=tuple([_place(j) for j in judged if j.suspicious]),
     )
 
@@ -121,16 +129,27 @@ def _with_story(verdict: Verdict, subject: Subject, found: Finding, now_s: float
     return before if told == before else told
 
 
-def _wake_at_s(subject: Subject, verdict: Verdict, around: Circumstances, now_s: float) -> float | None:
-    """The next moment at which the passing of time alone may change this judgement."""
-    moments = [verdict.hold_until_s]
+def _certain_at_s(subject: Subject, verdict: Verdict, around: Circumstances, now_s: float) -> float | None:
+    """When a hold ends, a stale view or an unseen address grows too old, or this process has watched long enough."""
+    return _earliest(
+        (
+            verdict.hold_until_s,
+            subject.readiness.expires_s,
+            None if subject.check is None else around.watching_since_s + horizon_s(subject.check),
+            None if subject.unseen_since_s is None else subject.unseen_since_s + QUARANTINE_AFTER_S,
+        ),
+        now_s,
+    )
+
+
+def _lapses(subject: Subject) -> Iterator[float]:
+    """When each streak lapses; also when one begins to count that lies in the future, as after a clock was set back."""
     if subject.check is not None:
         horizon = horizon_s(subject.check)
-        moments.append(around.watching_since_s + horizon)
-        moments += [streak.at_s + horizon for streak in subject.evidence.streaks]
-        moments += [streak.at_s - horizon for streak in subject.evidence.streaks]
-    if subject.readiness.expires_s is not None:
-        moments.append(subject.readiness.expires_s)
-    if subject.unseen_since_s is not None:
-        moments.append(subject.unseen_since_s + QUARANTINE_AFTER_S)
-    return min((moment for moment in moments if moment > now_s), default=None)
+        for streak in subject.evidence.streaks:
+            yield streak.at_s - horizon
+            yield streak.at_s + horizon
+
+
+def _earliest(moments: Iterable[float | None], now_s: float) -> float | None:
+    return min((moment for moment in moments if moment is not None and moment > now_s), default=None)

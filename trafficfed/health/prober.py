@@ -127,8 +127,9 @@ class Prober:
             return
         job.suspicious = on
         now_s = self._clock.monotonic_s()
-        # One that is due already keeps its turn; one under way is scheduled when it ends.
-        if job.task is None and job.due_s > now_s:
+        if (
+            job.due_s > now_s
+        ):  # Else it is waiting for its turn, which it keeps, or under way and scheduled when that ends.
             self._schedule(job, job.next_due_s(now_s))
 
     async def run(self) -> None:

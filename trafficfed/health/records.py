@@ -1,8 +1,9 @@
 """Everything this process has seen that bears on health, kept ready for the judge. Sans-IO: callers have the clock."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence, Set
 
-from trafficfed.health.evidence import Evidence, changes_meaning
+from trafficfed.health.evidence import Evidence, changes_meaning, horizon_s
 from trafficfed.health.judge import JudgedRow, judge_row
 from trafficfed.health.readiness import ReadinessGuard
 from trafficfed.health.subject import NOTHING, Circumstances
@@ -26,6 +27,7 @@ class Records:
         self._watching_since_s = watching_since_s
         self._evidence: dict[ServiceKey, dict[Place, Evidence]] = {}
         self._checks: dict[ServiceKey, dict[Place, HealthCheck]] = {}
+        self._certain_at_s: dict[ServiceKey, float | None] = {}
         self._vantages: set[str] = set()
         self._anchors = Anchors()
         self._comparison = Comparison()
@@ -59,6 +61,7 @@ class Records:
         for place in self._checks.pop(service, {}):
             self._comparison.update((service, place), ())
         self._evidence.pop(service, None)
+        self._certain_at_s.pop(service, None)
         touched = self._note_readiness(service, (), 0.0) - {service}
         self._counted.pop(service, None)
         return touched
@@ -87,7 +90,26 @@ class Records:
             guarded=self._guarded,
             watching_since_s=self._watching_since_s,
         )
-        return judge_row(row, self._evidence.get(row.key, {}), around, now_s)
+        judged = judge_row(row, self._evidence.get(row.key, {}), around, now_s)
+        self._certain_at_s[row.key] = judged.certain_at_s
+        return judged
+
+    def sleeps_until(self, service: ServiceKey, now_s: float) -> float | None:
+        """Asked when a wake-up is due: a later one where nothing has come that it was for, None to judge now.
+
+        Evidence that would have lapsed has usually been renewed long before: that costs a look, not a judgement.
+        """
+        certain_at_s = self._certain_at_s.get(service)
+        if certain_at_s is not None and certain_at_s <= now_s:
+            return None
+        later_s = math.inf if certain_at_s is None else certain_at_s
+        for place, evidence in self._evidence.get(service, {}).items():
+            horizon = horizon_s(self._checks[service][place])
+            for streak in evidence.streaks:
+                if not streak.fresh(horizon, now_s):
+                    return None
+                later_s = min(later_s, streak.at_s + horizon)
+        return None if later_s == math.inf else later_s
 
     def _fold(self, seen: Observation, check: HealthCheck, now_s: float) -> bool:
         place = (seen.cluster, seen.address)
