@@ -6,7 +6,7 @@ from trafficfed.discovery.annotations import PREFIX, Targets
 from trafficfed.discovery.claims import refusal
 from trafficfed.discovery.contest import holder_of
 from trafficfed.discovery.inventory import Inventory
-from trafficfed.discovery.offers import Offer
+from trafficfed.discovery.offers import Offer, cluster_of
 from trafficfed.model import Refusal, Row, ServiceKey, Value
 
 OwnerOf = Callable[[str], ServiceKey | None]
@@ -23,32 +23,65 @@ class Admitted(Value, frozen=True):
 def admit(
     key: ServiceKey, offers: Sequence[Offer], row: Row | None, inventory: Inventory, owner_of: OwnerOf
 ) -> Admitted:
-    """Names that the table has come first, then the others by age of their objects.
+    """Names and clusters that the table has come first, then the others by age of their objects.
 
     All endpoints of a service stand behind all of its names, so a cluster joins only where it is granted
     every one of them, and a new name is taken only where it puts no member out. An offer that reaches nothing
     has no say.
     """
-    admission = _Admission(key, offers, inventory, owner_of)
-    for hostname in _in_order(offers, row.service.hostnames if row is not None else ()):
-        admission.consider(hostname)
-    return admission.result()
+    incumbent = row.service.hostnames if row is not None else ()
+    nameless: frozenset[str] = frozenset()
+    while True:
+        admission = _Admission(key, offers, nameless, inventory, owner_of)
+        admitted = admission.run(incumbent)
+        found = admission.without_a_name()
+        if found <= nameless:
+            return admitted
+        nameless |= found  # a cluster that gets no name here must not keep the others from theirs
 
 
 class _Admission:
     """The names taken so far while one service is folded."""
 
-    def __init__(self, key: ServiceKey, offers: Sequence[Offer], inventory: Inventory, owner_of: OwnerOf) -> None:
+    def __init__(
+        self,
+        key: ServiceKey,
+        offers: Sequence[Offer],
+        nameless: frozenset[str],
+        inventory: Inventory,
+        owner_of: OwnerOf,
+    ) -> None:
         self._key, self._inventory, self._guard, self._owner_of = key, inventory, inventory.guard, owner_of
         self._hostnames: list[str] = []
         self._refusals: list[Refusal] = []
-        self._members = [offer for offer in offers if offer.targets or offer.old is not None]
+        self._offers = offers
+        able = [offer for offer in offers if offer.old is not None or offer.targets]
+        self._members = [offer for offer in able if offer.old is not None and offer.cluster not in nameless]
+        self._newcomers = [offer for offer in able if offer.old is None and offer.cluster not in nameless]
+        self._nameless = [offer for offer in able if offer.cluster in nameless]
         for offer in offers:
             if offer.is_waiting:
                 self._refuse([offer], "NoAddress", _waiting_text(offer))
 
-    def consider(self, hostname: str) -> None:
-        stating = [offer for offer in self._members if hostname in offer.stated]
+    def run(self, incumbent: Sequence[str]) -> Admitted:
+        stated = {name for offer in self._offers for name in offer.stated}
+        for hostname in sorted(stated.intersection(incumbent)):
+            self._consider(hostname)
+        self._newcomers = self._let_in(self._newcomers)
+        if not stated.issubset(incumbent):
+            for hostname in _new_in_order(self._offers, incumbent):
+                self._consider(hostname)
+        self._let_in(self._nameless)
+        return self._result()
+
+    def without_a_name(self) -> frozenset[str]:
+        """Clusters that were heard as members and have none of the names."""
+        taken = set(self._hostnames)
+        return frozenset([offer.cluster for offer in self._members if taken.isdisjoint(offer.stated)])
+
+    def _consider(self, hostname: str) -> None:
+        heard = (*self._members, *self._newcomers, *self._nameless)
+        stating = [offer for offer in heard if hostname in offer.stated]
         if (zone := self._guard.zone_of(hostname)) is None:
             fix = "is in no configured zone; use a name inside one, or configure its zone"
             return self._refuse(stating, "OutsideZones", f"{hostname} {fix}")
@@ -64,11 +97,23 @@ class _Admission:
                     self._refuse([offer], "ForbiddenAddress", text + self._objections(offer, hostname))
         return self._contest(hostname, able) if able else None
 
-    def result(self) -> Admitted:
+    def _let_in(self, offers: Sequence[Offer]) -> list[Offer]:
+        """Clusters that may stand behind every name so far join; nobody waits any more."""
+        for offer in offers:
+            barring = [name for name in self._hostnames if not self._permits(offer, name)]
+            if not barring and self._hostnames and not self._reaches(offer, self._hostnames):
+                barring = self._hostnames
+            if barring:
+                self._bar(offer, barring[0])
+            else:
+                self._members.append(offer)
+        return []
+
+    def _result(self) -> Admitted:
         taken = set(self._hostnames)
-        members = tuple([offer for offer in self._members if not taken.isdisjoint(offer.stated)])
+        members = sorted((offer for offer in self._members if not taken.isdisjoint(offer.stated)), key=cluster_of)
         ordered = sorted(taken, key=_wildcards_last) if len(taken) > 1 else self._hostnames
-        return Admitted(tuple(ordered), members, tuple(self._refusals))
+        return Admitted(tuple(ordered), tuple(members), tuple(self._refusals))
 
     def _contest(self, hostname: str, stating: Sequence[Offer]) -> None:
         if (holder := holder_of(hostname, self._key, self._inventory, self._owner_of(hostname))) is not None:
@@ -83,17 +128,20 @@ class _Admission:
 
     def _take(self, hostname: str, stating: Sequence[Offer]) -> None:
         self._hostnames.append(hostname)
-        if len(stating) == len(self._members):
+        if len(stating) == len(self._offers):
             return
-        sure = {offer.cluster for offer in stating}
         members = []
         for offer in self._members:
-            if offer.cluster in sure or (self._permits(offer, hostname) and self._reaches(offer, [hostname])):
+            if self._permits(offer, hostname) and self._reaches(offer, [hostname]):
                 members.append(offer)
-            elif hostname not in offer.stated:
-                text = f"{self._key} holds {hostname}, behind which cluster {offer.cluster} may not stand"
-                self._refuse([offer], "NotGranted", f"{text}; grant it, or use another Service name")
+            else:
+                self._bar(offer, hostname)
         self._members = members
+
+    def _bar(self, offer: Offer, hostname: str) -> None:
+        if hostname not in offer.stated:  # else it has been told already
+            text = f"{self._key} holds {hostname}, behind which cluster {offer.cluster} may not stand"
+            self._refuse([offer], "NotGranted", f"{text}; grant it, or use another Service name")
 
     def _put_out_by(self, hostname: str) -> list[str]:
         """Members that would lose their place, or all their addresses, by one more name."""
@@ -126,12 +174,10 @@ class _Admission:
         self._refusals += [refusal(self._key, offer.cluster, reason, message) for offer in offers]
 
 
-def _in_order(offers: Sequence[Offer], incumbent: Sequence[str]) -> Iterable[str]:
-    stated = {name for offer in offers for name in offer.stated}
-    if stated <= set(incumbent):
-        return sorted(stated)
-    new = [name for offer in sorted(offers, key=lambda offer: offer.age_order) for name in offer.stated]
-    return dict.fromkeys((*sorted(stated & set(incumbent)), *new))
+def _new_in_order(offers: Sequence[Offer], incumbent: Sequence[str]) -> Iterable[str]:
+    """Those of clusters in the table first, then by age; within one object in the order written."""
+    ordered = sorted(offers, key=lambda offer: (offer.old is None, offer.age_order))
+    return dict.fromkeys(name for offer in ordered for name in offer.stated if name not in incumbent)
 
 
 def _wildcards_last(hostname: str) -> tuple[bool, str]:

@@ -37,6 +37,10 @@ class Services:
                 self.via_nodes.add(key)
         return before
 
+    def offered(self) -> set[ServiceKey]:
+        """The services that the cluster offers an endpoint for."""
+        return {key for key, claim in self.claims.items() if claim.offers}
+
     def changes(self, services: Iterable[wire.Service], cluster: Cluster) -> dict[ServiceKey, Claim | None]:
         """What a complete list changes, not yet stored: new claim by key, None for what it no longer has."""
         listed = {claim.key: claim for service in services if (claim := read_claim(service, cluster)) is not None}

@@ -44,10 +44,11 @@ def offers_of(key: ServiceKey, claims: Sequence[Claim], inventory: Inventory, ro
         if inventory.standing(cluster, key) is Standing.HELD:
             held = Targets(old.addresses, old.hostnames)
             offers.append(Offer(cluster=cluster, claim=None, old=old, stated=names, targets=held))
-    return tuple(sorted(offers, key=_cluster_of))
+    return tuple(sorted(offers, key=cluster_of))
 
 
-def _cluster_of(offer: Offer) -> str:
+def cluster_of(offer: Offer) -> str:
+    """The canonical order of offers."""
     return offer.cluster
 
 
