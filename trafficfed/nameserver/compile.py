@@ -29,9 +29,8 @@ class Service:
         last = decision.default
         self.default: AnyPool = pools[last.pool] if last else pool((), decision)
         self.uniform: AnyPool | None = self.default if len(pools) <= 1 else None
-        self._networks = Networks(
-            [(rule.where.value, pools[rule.pool]) for rule in decision.rules if rule.where.kind == "network"]
-        )
+        networks = [(rule.where.value, pools[rule.pool]) for rule in decision.rules if rule.where.kind == "network"]
+        self._networks = Networks(networks) if networks else None
         self._places = tuple(
             _by_value((rule for rule in decision.rules if rule.where.kind == kind), pools) for kind in PLACES
         )
@@ -42,7 +41,9 @@ class Service:
 
         Within one network rule places do not matter, so neither does the size of the place's block.
         """
-        found, prefix = self._networks.find(located.address, located.bits)
+        found, prefix = None, 0
+        if self._networks is not None:
+            found, prefix = self._networks.find(located.address, located.bits)
         if found is None:
             found = self._by_place(located)
             prefix = max(prefix, located.prefix) if self._placed else prefix

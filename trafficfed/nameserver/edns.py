@@ -1,5 +1,6 @@
 """EDNS(0) and the Client Subnet option, read from a query and written into a response (RFC 6891, RFC 7871)."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from trafficfed.nameserver.names import name_end
@@ -7,7 +8,7 @@ from trafficfed.nameserver.names import name_end
 PAYLOAD = 1232  # what we send and accept over UDP: fits every path's MTU (DNS Flag Day 2020)
 PLAIN_LIMIT = 512  # UDP without EDNS, RFC 1035 section 4.2.1
 
-_OPT_OWNER_TYPE = b"\0\0\x29"
+_OPT = b"\0\x29"
 _SUBNET = b"\0\x08"  # option code 8, RFC 7871 section 6
 _DO = 0x80
 _FAMILIES = {b"\0\1": 4, b"\0\2": 16}  # octets of an address by IANA address family
@@ -23,11 +24,15 @@ class Subnet(NamedTuple):
 
 
 class Edns(NamedTuple):
-    """What a query's OPT record says; ``size`` 0 = no OPT at all."""
+    """What a query's OPT record says, and the OPT of its response; ``size`` 0 = no OPT at all.
+
+    Without a subnet ``before`` is the whole OPT, else the scope's octet goes between ``before`` and ``after``.
+    """
 
     size: int
     version: int = 0
-    dnssec: bool = False
+    before: bytes = b""
+    after: bytes = b""
     subnet: Subnet | None = None
 
 
@@ -38,23 +43,23 @@ class Malformed(Exception):
     """The query breaks the format; its answer is FORMERR."""
 
 
-def read(packet: bytes, at: int) -> Edns:
-    """The OPT record among the additional records from ``at``, others passed over. Raises Malformed."""
-    if packet[at : at + 3] == _OPT_OWNER_TYPE and len(packet) == at + 11 and packet[10:12] == b"\0\1":
-        return _opt(packet, at + 1, b"")
+@lru_cache(maxsize=4096)  # a resolver's queries end alike: reading the same octets again costs a tenth
+def read(tail: bytes, count: int) -> Edns:
+    """The OPT record among ``count`` additional records, others passed over. Raises Malformed."""
     found = NONE
-    for _ in range(packet[10] << 8 | packet[11]):
-        owner_end = _skip_owner(packet, at)
+    at = 0
+    for _ in range(count):
+        owner_end = _skip_owner(tail, at)
         data = owner_end + 10
-        end = data + int.from_bytes(packet[owner_end + 8 : data])
-        if end > len(packet) or data > len(packet):
+        end = data + int.from_bytes(tail[owner_end + 8 : data])
+        if end > len(tail) or data > len(tail):
             raise Malformed
-        if packet[owner_end : owner_end + 2] == _OPT_OWNER_TYPE[1:]:
+        if tail[owner_end : owner_end + 2] == _OPT:
             if found is not NONE or owner_end != at + 1:  # RFC 6891 section 6.1.1: one OPT, owned by the root
                 raise Malformed
-            found = _opt(packet, owner_end, packet[data:end])
+            found = _opt(tail, owner_end, tail[data:end])
         at = end
-    if at != len(packet):
+    if at != len(tail):
         raise Malformed
     return found
 
@@ -85,7 +90,18 @@ def _opt(packet: bytes, at: int, options: bytes) -> Edns:
         if options[start : start + 2] == _SUBNET and subnet is None:
             subnet = _subnet(options[start + 4 : end])
         start = end
-    return Edns(max(size, PLAIN_LIMIT), packet[at + 5], bool(packet[at + 6] & _DO), subnet)
+    plain = plain_opt(bool(packet[at + 6] & _DO))
+    if subnet is None:
+        return Edns(max(size, PLAIN_LIMIT), packet[at + 5], plain)
+    given = len(subnet.given)
+    option = _SUBNET + (4 + given).to_bytes(2) + subnet.family + bytes((subnet.source,))
+    before = plain[:-2] + (8 + given).to_bytes(2) + option
+    return Edns(max(size, PLAIN_LIMIT), packet[at + 5], before, subnet.given, subnet)
+
+
+def plain_opt(dnssec: bool, extended: int = 0) -> bytes:
+    """The OPT of a response without options: DO as asked (RFC 3225 section 3), the upper bits of the rcode."""
+    return b"\0\0\x29" + PAYLOAD.to_bytes(2) + bytes((extended, 0, _DO if dnssec else 0, 0, 0, 0))
 
 
 def _subnet(option: bytes) -> Subnet:
@@ -104,28 +120,6 @@ def _subnet(option: bytes) -> Subnet:
     return Subnet(family, source, given, given.ljust(octets, b"\0"))
 
 
-_PLAIN = {
-    (extended, dnssec): b"\0\0\x29" + PAYLOAD.to_bytes(2) + bytes((extended, 0, _DO if dnssec else 0, 0, 0, 0))
-    for extended in (0, 1)
-    for dnssec in (False, True)
-}
-
-
-def write(asked: Edns, scope: int, extended: int = 0) -> bytes:
-    """The OPT of a response: DO as asked (RFC 3225 section 3), the subnet with its scope, upper bits of the rcode."""
-    plain = _PLAIN[extended, asked.dnssec]
-    subnet = asked.subnet
-    if subnet is None:
-        return plain
-    length = len(subnet.given)
-    return b"".join(
-        (
-            plain[:-2],
-            (8 + length).to_bytes(2),
-            _SUBNET,
-            (4 + length).to_bytes(2),
-            subnet.family,
-            bytes((subnet.source, scope)),
-            subnet.given,
-        )
-    )
+def write(asked: Edns, scope: int) -> bytes:
+    """The OPT of a response, the subnet in it with its scope."""
+    return asked.before if asked.subnet is None else b"".join((asked.before, bytes((scope,)), asked.after))

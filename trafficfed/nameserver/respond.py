@@ -1,7 +1,5 @@
 """One query in, one response out: the hot path, without I/O and without parsing what needs none."""
 
-from typing import NamedTuple
-
 from trafficfed.model import Form
 from trafficfed.nameserver import edns
 from trafficfed.nameserver.compile import Service
@@ -32,17 +30,14 @@ _ONE_QUESTION = b"\0\1\0\0\0\0"  # the counts of questions, answers and authorit
 _CLASS_IN = b"\0\1"
 _PLAIN = {code: heads(code, authoritative=False) for code in (FORMERR, SERVFAIL, NOTIMP, REFUSED)}
 _BADVERS = heads(NOERROR, authoritative=False)
-_NOT_HERE = frozenset({AXFR, IXFR})
-_META = frozenset((OPT, *(kind.to_bytes(2) for kind in (249, 250, 253, 254))))  # TKEY, TSIG, MAILB, MAILA: RFC 6895
+_SPECIAL = {AXFR: REFUSED, IXFR: REFUSED, OPT: NOTIMP} | {
+    kind.to_bytes(2): NOTIMP
+    for kind in (249, 250, 253, 254)  # TKEY, TSIG, MAILB, MAILA: RFC 6895 section 3.1
+}
 
 
-class Section(NamedTuple):
-    """What follows the question: flags and counts, the records, the ECS scope, and the rcode to count."""
-
-    heads: Heads
-    body: bytes
-    scope: int = 0
-    rcode: int = NOERROR
+# What follows the question: flags and counts, the records, the scope of a client subnet, and the rcode to count.
+Section = tuple[Heads, bytes, int, int]
 
 
 class Responder:
@@ -66,53 +61,55 @@ class Responder:
             return None
         if packet[2] & 0x78:
             return self._bare(packet, NOTIMP)
-        node = self.index.names.get(packet[12 : (end := packet.find(0, 12) + 1)].lower())
-        if node is None:
+        end = packet.find(0, 12) + 1
+        name = packet[12:end].lower()
+        node = self.index.names.get(name)
+        if node is None:  # else the octets are a name that we hold, so they are a name
             end = name_end(packet, 12)
+            name = packet[12:end].lower()
         if not end or packet[4:10] != _ONE_QUESTION or len(packet) < end + 4:
             return self._bare(packet, FORMERR)
         asked = edns.NONE
         if len(packet) > end + 4 or packet[10:12] != b"\0\0":
             try:
-                asked = edns.read(packet, end + 4)
+                asked = edns.read(packet[end + 4 :], packet[10] << 8 | packet[11])
             except edns.Malformed:
                 return self._bare(packet, FORMERR)
-        section = self._section(packet, end, node, asked, client)
+        section = self._section(packet[end : end + 4], name, node, asked, client)
         return self._compose(packet, end + 4, section, asked, stream)
 
-    def _section(self, packet: bytes, end: int, node: Node | None, asked: Edns, client: str) -> Section:
-        kind = packet[end : end + 2]
+    def _section(self, kind_class: bytes, name: bytes, node: Node | None, asked: Edns, client: str) -> Section:
+        kind = kind_class[:2]
         if asked.version:
-            return Section(_BADVERS, b"", 0, BADVERS)
-        if packet[end + 2 : end + 4] != _CLASS_IN or kind in _NOT_HERE:
-            return _failure(REFUSED)
-        if kind in _META:
-            return _failure(NOTIMP)
-        name = packet[12:end].lower()
+            return _BADVERS, b"", 0, BADVERS
+        refused = _SPECIAL.get(kind) if kind_class[2:] == _CLASS_IN else REFUSED
+        if refused:
+            return _PLAIN[refused], b"", 0, refused
         if node is None:
             zone = self.index.zone_of(name)
             if zone is None:
-                return _failure(REFUSED)
+                return _PLAIN[REFUSED], b"", 0, REFUSED
             node = self.index.wildcard(name)
-            if node is None:
-                return _negative(NO_SUCH_NAME, zone, end, NXDOMAIN) if self.ready else _failure(SERVFAIL)
-        if not self.ready:
-            return _failure(SERVFAIL)
+            if node is None and self.ready:
+                return _negative(NO_SUCH_NAME, zone, name, NXDOMAIN)
+        if node is None or not self.ready:
+            return _PLAIN[SERVFAIL], b"", 0, SERVFAIL
         static = node.static
         answer = static.get(kind) or static.get(CNAME)
         if answer is not None:
-            return Section(answer.heads, answer.bodies[0])
+            return answer.heads, answer.bodies[0], 0, NOERROR
         service = node.service
         if kind == ANY and (static or (service and service.form is Form.ADDRESS)):
-            return Section(node.zone.everything.heads, node.zone.everything.bodies[0])
+            return node.zone.everything.heads, node.zone.everything.bodies[0], 0, NOERROR
         if service is None:
-            return _negative(NO_DATA, node.zone, end)
+            return _negative(NO_DATA, node.zone, name)
         answers, scope = self._steer(service, name, asked.subnet, client)
         answer = answers.get(kind) or answers.get(CNAME)
         if answer is None:
-            return _negative(NO_DATA, node.zone, end, scope=scope)
+            return _negative(NO_DATA, node.zone, name, scope=scope)
         bodies = answer.bodies
-        return Section(answer.heads, bodies[0 if len(bodies) == 1 else self._draw.rotation(len(bodies))], scope)
+        start = 0 if len(bodies) == 1 else self._draw.rotation(len(bodies))
+        return answer.heads, bodies[start], scope, NOERROR
 
     def _steer(self, service: Service, name: bytes, subnet: Subnet | None, client: str) -> tuple[Answers, int]:
         """What a client may get, and the scope of that: 0 where all get the same, or none may be told apart."""
@@ -136,7 +133,9 @@ class Responder:
         self.rcodes[rcode] += 1
         head, opt = choice[packet[2] & 1], b""
         if asked.size:
-            head, opt = choice[packet[2] & 1 | 2], edns.write(asked, scope, rcode >> 4)
+            head, opt = choice[packet[2] & 1 | 2], edns.write(asked, scope)
+        if rcode == BADVERS:
+            opt = edns.plain_opt(dnssec=False, extended=BADVERS >> 4)
         response = b"".join((packet[:2], head, packet[12:end], body, opt))
         if stream or len(response) <= edns.PLAIN_LIMIT or len(response) <= min(asked.size, edns.PAYLOAD):
             return response
@@ -144,10 +143,7 @@ class Responder:
         return b"".join((packet[:2], cut, packet[12:end], opt))
 
 
-def _failure(rcode: int) -> Section:
-    return Section(_PLAIN[rcode], b"", 0, rcode)
-
-
-def _negative(choice: Heads, zone: Authority, end: int, rcode: int = NOERROR, scope: int = 0) -> Section:
-    """No data or no such name: the SOA's owner is a pointer to the end of the question's name."""
-    return Section(choice, (0xC000 | end - len(zone.name)).to_bytes(2) + zone.soa, scope, rcode)
+def _negative(choice: Heads, zone: Authority, name: bytes, rcode: int = NOERROR, scope: int = 0) -> Section:
+    """No data or no such name: the SOA's owner is a pointer to where the zone's name ends the question's."""
+    owner = 0xC000 | 12 + len(name) - len(zone.name)
+    return choice, owner.to_bytes(2) + zone.soa, scope, rcode
