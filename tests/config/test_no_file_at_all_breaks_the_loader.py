@@ -70,7 +70,7 @@ def put(data: Any, path: tuple[str | int, ...], value: object) -> Any:
     """A copy of the document with something else at one place."""
     if not path:
         return value
-    copy = dict(data) if isinstance(data, dict) else list(data)
+    copy: Any = data.copy()
     copy[path[0]] = put(data[path[0]], path[1:], value)
     return copy
 

@@ -3,6 +3,7 @@
 from collections import deque
 
 from trafficfed.observe.lines import line
+from trafficfed.observe.news import News
 from trafficfed.observe.views import EventView
 from trafficfed.ports import Clock
 from trafficfed.reports import Observed, ReportEvent
@@ -13,11 +14,12 @@ class Journal:
 
     def __init__(self, clock: Clock, capacity: int = 200) -> None:
         self._clock = clock
+        self._news = News()
         self._events: deque[EventView] = deque(maxlen=capacity)
         self.seen = 0
 
     def __call__(self, event: ReportEvent) -> None:
-        if isinstance(event, Observed):
+        if not self._news(event) or isinstance(event, Observed):
             return
         told = line(event)
         if told.level == "debug":

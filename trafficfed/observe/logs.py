@@ -9,6 +9,7 @@ import orjson
 import structlog
 
 from trafficfed.observe.lines import line
+from trafficfed.observe.news import News
 from trafficfed.ports import Clock
 from trafficfed.reports import Observed, ReportEvent
 
@@ -47,10 +48,11 @@ class LogReports:
 
     def __init__(self, logger: Logger) -> None:
         self._log = logger
+        self._news = News()
         self._probes = logger.is_enabled_for(logging.DEBUG)
 
     def __call__(self, event: ReportEvent) -> None:
-        if isinstance(event, Observed) and not self._probes:
+        if not self._news(event) or (isinstance(event, Observed) and not self._probes):
             return
         told = line(event)
         write: Callable[..., Any] = getattr(self._log, told.level)
