@@ -33,7 +33,7 @@ class Rfc2136:
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
         self._settings = settings
-        self._stream = DnsStream(settings.server, settings.key(), settings.source)
+        self._stream = self._open_stream()
 
     @classmethod
     def from_settings(cls, name: str, settings: Mapping[str, object]) -> Self:
@@ -82,6 +82,9 @@ class Rfc2136:
 
     async def close(self) -> None:
         await self._stream.close()
+
+    def _open_stream(self) -> DnsStream:
+        return DnsStream(self._settings.server, self._settings.key(), self._settings.source)
 
     async def _apply(self, zone: str, changes: Sequence[NameChange], results: list[Result]) -> None:
         """One message for all; where one of them stands in the way, halves of it until that one is alone.
@@ -151,10 +154,18 @@ class Rfc2136:
         return _result(change, Outcome.CONFLICT, message)
 
     async def _transfer(self, zone: str) -> tuple[RecordSet, ...]:
+        """Over a connection of its own: a long transfer must not hold up an update."""
+        stream = self._open_stream()
+        try:
+            return await self._gather(zone, stream)
+        finally:
+            await stream.close()
+
+    async def _gather(self, zone: str, stream: DnsStream) -> tuple[RecordSet, ...]:
         request = dns.message.make_query(absolute(zone), dns.rdatatype.AXFR)
         request.use_edns(False)
         gathered, ends, signed = Gathered(), 0, False
-        messages = self._stream.transfer(request)
+        messages = stream.transfer(request)
         async with contextlib.aclosing(messages):
             async for message in messages:
                 if message.rcode() != dns.rcode.NOERROR:
@@ -172,7 +183,7 @@ class Rfc2136:
             raise Transient(
                 f"the transfer of {zone} from {self._settings.server} is not complete or its end not signed"
             )
-        return gathered.record_sets()
+        return await asyncio.to_thread(gathered.record_sets)
 
     async def _ask(self, zone: str, keys: Sequence[tuple[str, str]]) -> tuple[RecordSet, ...]:
         """The record sets of these names and types that are really there."""

@@ -146,6 +146,21 @@ async def test_a_name_goes_over_when_its_holder_lets_it_go(rig: Rig) -> None:
     assert rig.publisher.refusals == ()
 
 
+@pytest.mark.parametrize("loaded_first", [True, False])
+async def test_the_holder_is_the_same_after_a_restart_in_any_order(rig: Rig, loaded_first: bool) -> None:
+    rig.want("web", "192.0.2.1")
+    await rig.settle()
+    rig.restart()
+    if loaded_first:
+        await rig.publisher.load()
+    rig.want("copy", "192.0.2.2", names=("web.fed.test",))
+    rig.want("web", "192.0.2.1")
+    await rig.settle()
+    assert rig.at("web") == {"A": ("192.0.2.1",)}
+    assert "service=default/shop/web" in rig.marker("web")
+    assert [refusal.service for refusal in rig.publisher.refusals] == [service_key("copy")]
+
+
 async def test_a_conflict_is_over_when_the_other_hostname_is_given_up(rig: Rig) -> None:
     rig.want("web", "192.0.2.1")
     rig.want("copy", "192.0.2.2", names=("web.fed.test",))

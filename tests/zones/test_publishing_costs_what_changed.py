@@ -161,3 +161,27 @@ async def test_pending_shows_what_brakes_would_hold(rig: Rig) -> None:
     pending = rig.publisher.pending()
     assert [held.names for held in pending.held] == [("web.fed.test",)]
     assert pending.changes == ()
+
+
+async def test_what_is_written_during_a_scan_is_not_taken_for_drift() -> None:
+    class Slow(Memory):
+        async def read(self, zone: str, deadline_s: float) -> tuple[RecordSet, ...]:
+            found = await super().read(zone, deadline_s)
+            await asyncio.sleep(10)
+            return found
+
+    slow = Slow()
+    rig = Rig(slow)
+    rig.want("web", "192.0.2.1")
+    await rig.settle()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(rig.publisher.drift_scan())
+        await asyncio.sleep(1)
+        rig.want("web", "192.0.2.2", known=("192.0.2.1", "192.0.2.2"))
+        rig.want("new", "192.0.2.2")
+        await rig.publisher.publish_once()
+    writes = slow.writes
+    assert rig.publisher.waiting == 0
+    await rig.settle()
+    assert slow.writes == writes
+    assert rig.at("web") == rig.at("new") == {"A": ("192.0.2.2",)}

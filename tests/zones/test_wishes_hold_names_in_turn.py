@@ -38,6 +38,18 @@ def test_the_first_holds_and_the_next_inherits() -> None:
     assert wishes.holder("a") is None
 
 
+def test_a_contested_name_goes_to_the_claimant_that_is_preferred() -> None:
+    wishes = Wishes()
+    for service in ("one", "two", "three"):
+        wishes.put(wish(service, "a"))
+    assert wishes.contested() == ("a",)
+    assert wishes.prefer("a", "default/shop/three") == "default/shop/one"
+    assert wishes.holder("a") == "default/shop/three"
+    assert wishes.prefer("a", "default/shop/none") is None
+    assert wishes.put(wish("three")) == {"default/shop/one"}
+    assert wishes.put(wish("one")) == {"default/shop/two"}
+
+
 def test_whoever_stops_waiting_does_not_inherit() -> None:
     wishes = Wishes()
     wishes.put(wish("one", "a"))

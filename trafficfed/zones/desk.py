@@ -82,6 +82,8 @@ class ZoneDesk:
         self.view = view
         self.loaded = True
         self.uncertain.clear()
+        for name in self._wishes.contested():
+            self._wishes.prefer(name, view.service_of(name) or "")
         for service in sorted(self._wishes.services() | view.services()):
             self.touch(service)
 
@@ -92,7 +94,11 @@ class ZoneDesk:
             wish = wish.after(before, self._published(service) if self.loaded else before.departed)
         self._open.add(service)
         self._events.setdefault(service, wish.event_at_s)
-        for other in (service, *sorted(self._wishes.put(wish))):
+        concerned = {service, *self._wishes.put(wish)}
+        for name in wish.names:
+            if self._wishes.holder(name) != service and self.view.service_of(name) == service:
+                concerned.add(self._wishes.prefer(name, service) or service)
+        for other in sorted(concerned):
             self.touch(other)
 
     def set_complete(self, complete: bool) -> None:

@@ -31,6 +31,24 @@ class Wishes:
         dropped = set(before.names) - set(wish.names) if before else set()
         return {heir for name in sorted(dropped) if (heir := self._release(name, service))}
 
+    def prefer(self, name: str, service: str) -> str | None:
+        """Give a contested name to the one of its claimants whose marker is on it; returns who held it before.
+
+        So a restart, which hears the claimants in any order, changes nothing.
+        """
+        waiting = self._waiting.get(name, {})
+        if service not in waiting:
+            return None
+        before = self._holders[name]
+        del waiting[service]
+        self._holders[name] = service
+        self._waiting[name] = {before: None, **waiting}
+        return before
+
+    def contested(self) -> tuple[str, ...]:
+        """Names that more than one service wishes."""
+        return tuple(sorted(name for name, waiting in self._waiting.items() if waiting))
+
     def forget(self, service: str) -> None:
         """Drop the wish of a service that holds no name any more."""
         del self._wishes[service]
