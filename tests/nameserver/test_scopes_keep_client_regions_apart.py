@@ -203,6 +203,23 @@ def test_a_replaced_database_is_read_again_and_a_broken_one_is_not(tmp_path: Pat
     assert whereabouts.locate("198.51.100.1").client.country == "CH"
 
 
+def test_an_ipv6_zone_is_no_part_of_the_address() -> None:
+    whereabouts = Whereabouts((Place(network="fe80::/10", continent="EU"),))
+    assert whereabouts.locate("fe80::1%eth0").client == Client("fe80::1", "EU")
+
+
+def test_a_damaged_record_is_a_client_of_unknown_place_and_is_counted(mmdb: Path) -> None:
+    data = bytearray(mmdb.read_bytes())
+    at = data.index(b"iso_code") - 1
+    data[at] = 0xFF  # a type that does not exist
+    damaged = mmdb.with_name("damaged.mmdb")
+    damaged.write_bytes(data)
+    whereabouts = Whereabouts((), str(damaged))
+    found = [whereabouts.locate(text) for text in ("198.51.100.1", "203.0.113.1", "2001:db8:a000::1")]
+    assert any(each.client == Client(each.client.address) and each.prefix == each.bits for each in found)
+    assert whereabouts.unreadable > 0
+
+
 def test_a_missing_database_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nameserver.mmdb .*none.mmdb: No such file or directory"):
         Whereabouts((), str(tmp_path / "none.mmdb"))

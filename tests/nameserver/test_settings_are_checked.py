@@ -56,7 +56,7 @@ def test_good_settings_have_no_mistakes_and_come_back_from_a_file(tmp_path: Path
             changed(listen=("127.0.0.1:0",)),
             "nameserver.listen '127.0.0.1:0': a port is 1 to 65535",
         ),
-        (changed(feeds=("192.0.2.1",)), "nameserver.feeds '192.0.2.1': not an IP address"),
+        (changed(feeds=("192.0.2.1",)), "nameserver.feeds '192.0.2.1': not a host and a port"),
         (changed(metrics="x:1"), "nameserver.metrics 'x:1': not an IP address"),
         (changed(places=(Place(network="192.0.2.1/24"),)), "nameserver.places '192.0.2.1/24': "),
         (changed(zones=(ZONE, ZONE)), "nameserver.zones example.org: written twice"),

@@ -52,7 +52,7 @@ class FeedClient:
         self, addresses: Sequence[str], key: bytes, copy: Copy, tell: Tell, random: Random, silence_s: float = SILENCE_S
     ) -> None:
         """Raises ConfigError for a bad address."""
-        self._addresses = [(address, host_and_port(address, "feeds")) for address in addresses]
+        self._addresses = [(address, host_and_port(address, "feeds", names=True)) for address in addresses]
         self._key = key
         self._copy = copy
         self._tell = tell

@@ -77,7 +77,6 @@ class FeedServer:
         self._beat_s = beat_s
         self._epoch = secrets.token_hex(8)
         self._backlog = Backlog()
-        self._term = table.term
         self._sent: dict[asyncio.Event, Follower] = {}
         self._connections = 0
 
@@ -96,7 +95,6 @@ class FeedServer:
         """The table was replaced as a whole (a new term): every follower gets a snapshot."""
         self._epoch = secrets.token_hex(8)
         self._backlog = Backlog()
-        self._term = self._table.term
         for wake in self._sent:
             wake.set()
 

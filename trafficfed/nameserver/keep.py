@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from trafficfed.errors import Refused, Transient
@@ -37,6 +38,7 @@ class Keeper:
         self._pending: list[Delta] = []
         self._whole = False
         self._wake = asyncio.Event()
+        self._writer = ThreadPoolExecutor(1, "table")
         self._failed = ""
 
     def changed(self, delta: Delta | None) -> None:
@@ -50,14 +52,18 @@ class Keeper:
 
     async def run(self) -> None:
         """Write until cancelled. Where the disk refuses, serving goes on and the whole table is tried again."""
+        loop = asyncio.get_running_loop()
         while True:
             await self._wake.wait()
             self._wake.clear()
             whole = self._snapshot() if self._whole or self._log is None or self._log.due else None
             deltas, self._pending, self._whole = self._pending, [], False
             try:
-                await asyncio.to_thread(self._write, whole, [] if whole else deltas)
+                await loop.run_in_executor(self._writer, self._write, whole, [] if whole else deltas)
                 self._failed = ""
+            except asyncio.CancelledError:
+                self._whole = True  # how the write ended is not known: ``close`` writes everything
+                raise
             except (OSError, Transient, Refused) as error:
                 self._complain(str(error))
                 self._whole = True
@@ -78,7 +84,8 @@ class Keeper:
             self._tell(Note("StateNotWritten", f"{message}; serving on, a restart would begin with an older table"))
 
     def close(self) -> None:
-        """Write what is left and give the directory up."""
+        """Write what is left and give the directory up. Waits for the disk."""
+        self._writer.shutdown(wait=True)
         try:
             if self._pending or self._whole:
                 self._write(self._snapshot(), [])

@@ -33,6 +33,7 @@ class Collector:
             ("dropped", "Packets that deserved no response.", now.dropped),
             ("unsent", "Responses that the kernel did not take.", now.unsent),
             ("refused_connections", "TCP connections over the limits.", now.refused_connections),
+            ("unreadable_places", "Lookups at which the place database proved damaged.", now.unreadable_places),
         ):
             yield CounterMetricFamily(f"trafficfed_nameserver_{name}", text, value=count)
         for name, text, value in (

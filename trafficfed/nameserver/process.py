@@ -110,6 +110,7 @@ class NameServer:
             generation=table.generation,
             services=len(table.rows),
             table_age_s=max(0.0, self._clock.now_s() - self._confirmed_s),
+            unreadable_places=self._whereabouts.unreadable,
         )
 
     async def run(self) -> None:

@@ -1,6 +1,7 @@
 """What one name server is told: where it listens, the zones it is the authority for, and whom it follows."""
 
 import ipaddress
+import re
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ from trafficfed.model import RecordSet, Value
 from trafficfed.nameserver.names import to_wire
 
 NEGATIVE_TTL_S = 30  # how long a resolver may keep "no such name": the fleet's default, like the answers' own TTL
+HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
 KEY_OCTETS = 16  # the least a feed key may have; RFC 2104 section 3 advises the hash's own length, 32
 
 
@@ -42,8 +44,8 @@ class NameServerSettings(Value, frozen=True, kw_only=True):
     """Everything a name server process needs.
 
     ``listen`` are ``address:port`` (``[::1]:53``), each for UDP and TCP: on a host with several addresses name
-    each of them, a wildcard may answer from another than was asked. ``feeds`` are controllers' feed addresses, in
-    order of preference; ``key`` is the secret shared with them. ``state`` is the directory of the table on disk,
+    each of them, a wildcard may answer from another than was asked. ``feeds`` are controllers' feeds (``host:port``),
+    in order of preference; ``key`` is the secret shared with them. ``state`` is the directory of the table on disk,
     ``mmdb`` the path of a MaxMind database (GeoLite2 or GeoIP2 Country or City shape; it is read again when
     replaced, which must be done by rename), ``metrics`` an ``address:port`` for Prometheus, empty = none.
     ``wait_s`` is how long it answers SERVFAIL at start, and after a pause longer than ``pause_s`` (a leader's
@@ -71,19 +73,26 @@ class NameServerSettings(Value, frozen=True, kw_only=True):
         return f"NameServerSettings({', '.join(shown)})"
 
 
-def host_and_port(address: str, key: str) -> tuple[str, int]:
-    """Split ``192.0.2.1:53`` or ``[2001:db8::1]:53``. Raises ConfigError naming the key.
+def host_and_port(address: str, key: str, names: bool = False) -> tuple[str, int]:
+    """Split ``192.0.2.1:53`` or ``[2001:db8::1]:53``, or ``host:port`` where names are allowed.
+
+    Raises ConfigError naming the key.
 
     >>> host_and_port("[::1]:5300", "listen")
     ('::1', 5300)
+    >>> host_and_port("controller.example.org:7400", "feeds", names=True)
+    ('controller.example.org', 7400)
     """
     host, _, port = address.rpartition(":")
+    literal = host.removeprefix("[").removesuffix("]")
     try:
-        literal = str(ipaddress.ip_address(host.removeprefix("[").removesuffix("]")))
         number = int(port)
+        if not (names and HOST.fullmatch(host)):
+            literal = str(ipaddress.ip_address(literal))
     except ValueError as error:
         raise ConfigError(
-            f"nameserver.{key} {address!r}: not an IP address and a port; write 192.0.2.1:53 or [2001:db8::1]:53"
+            f"nameserver.{key} {address!r}: not {'a host' if names else 'an IP address'} and a port;"
+            " write 192.0.2.1:53 or [2001:db8::1]:53"
         ) from error
     if not 0 < number < 65536:
         raise ConfigError(f"nameserver.{key} {address!r}: a port is 1 to 65535")
@@ -113,7 +122,7 @@ def _address_mistakes(key: str, addresses: tuple[str, ...]) -> list[str]:
     found: list[str] = []
     for address in addresses:
         try:
-            host_and_port(address, key)
+            host_and_port(address, key, names=key == "feeds")
         except ConfigError as error:
             found.append(str(error))
     return found

@@ -17,3 +17,4 @@ class Numbers(NamedTuple):
     generation: int
     services: int
     table_age_s: float
+    unreadable_places: int

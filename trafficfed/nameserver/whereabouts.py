@@ -26,7 +26,10 @@ class Located(NamedTuple):
 
 
 class Whereabouts:
-    """Locates addresses. The database is optional; without it and without places nobody's place is known."""
+    """Locates addresses. The database is optional; without it and without places nobody's place is known.
+
+    ``unreadable`` counts lookups at which the database proved damaged; those clients are of unknown place.
+    """
 
     def __init__(self, places: Iterable[Place] = (), mmdb: str = "") -> None:
         """Raises ConfigError where the database cannot be read."""
@@ -35,6 +38,7 @@ class Whereabouts:
         self._cache: dict[bytes | str, Located] = {}
         self._reader: maxminddb.Reader | None = None
         self._read_mtime_ns = 0
+        self.unreadable = 0
         if mmdb:
             self._open()
 
@@ -66,7 +70,8 @@ class Whereabouts:
         """A client by its address, in text or packed. Raises ValueError for what is no address."""
         found = self._cache.get(key)
         if found is None:
-            found = self._look_up(ipaddress.ip_address(key))
+            plain = key.partition("%")[0] if isinstance(key, str) else key  # without an IPv6 zone (RFC 4007)
+            found = self._look_up(ipaddress.ip_address(plain))
             if len(self._cache) >= CACHE_LIMIT:
                 self._cache.clear()
             self._cache[key] = found
@@ -80,7 +85,11 @@ class Whereabouts:
             return Located(client, number, bits, prefix)
         if self._reader is None or (bits == 128 and self._reader.metadata().ip_version == 4):
             return Located(Client(str(address)), number, bits, prefix)
-        record, shared = self._reader.get_with_prefix_len(address)
+        try:
+            record, shared = self._reader.get_with_prefix_len(address)
+        except maxminddb.InvalidDatabaseError:
+            self.unreadable += 1
+            record, shared = None, bits  # whoever it is; nothing is said of its neighbours
         return Located(client_of(str(address), record), number, bits, max(prefix, shared))
 
 
