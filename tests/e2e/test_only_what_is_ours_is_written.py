@@ -17,7 +17,7 @@ def server(request: pytest.FixtureRequest, fleet: World) -> Authority:
 def test_a_record_made_by_hand_is_never_touched(fleet: World, server: Authority) -> None:
     assert server.query(f"by-hand.{ZONE}", "A") == ("192.0.2.200",)
     fleet.apply("by-hand")
-    fleet.wait_until(lambda: any(r[1] == "Foreign" for r in fleet.refusals("by-hand")), 10, "it is refused")
+    fleet.wait_until(lambda: any(r[1] == "ForeignRecord" for r in fleet.refusals("by-hand")), 10, "it is refused")
     assert server.query(f"by-hand.{ZONE}", "A") == ("192.0.2.200",)
     fleet.delete("by-hand")
     fleet.wait_until(lambda: fleet.embedded("by-hand", "eu") == (), 10, "the service is gone")
@@ -26,13 +26,13 @@ def test_a_record_made_by_hand_is_never_touched(fleet: World, server: Authority)
 
 def test_a_caa_and_an_mx_beside_ours_are_nobodys_conflict(fleet: World, server: Authority) -> None:
     name = f"mail-{server.__class__.__name__.lower()}"
-    server.write(f"{name}.{ZONE}", 300, "MX", f"10 mx.{ZONE}.")
+    server.write(f"{name}.{ZONE}", 300, "MX", f"10 ns.{ZONE}.")
     server.write(f"{name}.{ZONE}", 300, "CAA", '0 issue "ca.example.org"')
     fleet.apply(name)
     fleet.wait_for(name, "eu", "us", "ap")
     fleet.delete(name)
     fleet.wait_for(name, within_s=10)
-    assert server.query(f"{name}.{ZONE}", "MX") == (f"10 mx.{ZONE}.",)
+    assert server.query(f"{name}.{ZONE}", "MX") == (f"10 ns.{ZONE}.",)
     assert server.query(f"{name}.{ZONE}", "CAA") == ('0 issue "ca.example.org"',)
 
 
