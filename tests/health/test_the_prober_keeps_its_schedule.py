@@ -10,6 +10,7 @@ import pytest
 
 from trafficfed.errors import Transient
 from trafficfed.health.prober import IN_FLIGHT, STARTS_PER_TICK, TICK_S, Prober
+from trafficfed.health.vantages import ANCHORS, Anchor, anchor_targets
 from trafficfed.model import HealthCheck, Observation, ServiceKey, Target
 from trafficfed.reports import Observed, ProbeImpossible, ReportEvent
 from trafficfed.testing.probes import ScriptedProbe
@@ -130,6 +131,40 @@ async def test_suspicion_probes_at_once_and_then_every_second_until_it_is_lifted
     assert all(abs(gap - 1.0) <= LATEST_S for gap in gaps(eager))
     assert len(eager) in (4, 5)
     assert all(abs(gap - 10.0) <= LATEST_S for gap in gaps(watched.times(1)[calm + len(eager) :]))
+
+
+async def test_while_anything_is_suspicious_the_anchors_are_probed_every_second_too() -> None:
+    """A vantage that is cut off must know it before two suspicious seconds are over and its failures count."""
+    watched = Watched(ScriptedProbe())
+    anchors = anchor_targets(Anchor(region=str(n), address=f"198.51.100.{n}", port=6443) for n in (1, 2))
+    watched.want(target(1), target(2))
+    watched.prober.set_targets(ANCHORS, anchors)
+    asked = watched.probe.asked["198.51.100.1"]
+    async with watched.running():
+        await asyncio.sleep(25)
+        before, suspected_s = len(asked), asyncio.get_running_loop().time()
+        for n in (1, 2):
+            watched.prober.suspect(key(n), "eu", f"192.0.2.{n}", True)
+        await asyncio.sleep(2)
+        watched.prober.suspect(key(1), "eu", "192.0.2.1", False)
+        await asyncio.sleep(2)
+        eager = asked[before:]
+        watched.prober.set_targets(key(2), ())
+        await asyncio.sleep(40)
+    assert eager[0] - suspected_s <= 1.0 + LATEST_S
+    assert len(eager) in (4, 5)
+    assert all(abs(gap - 1.0) <= LATEST_S for gap in gaps(eager))
+    assert len(asked) - before - len(eager) in (3, 4)
+
+
+async def test_an_anchor_that_becomes_known_in_a_time_of_suspicion_is_probed_eagerly() -> None:
+    watched = Watched(ScriptedProbe())
+    watched.want(target(1))
+    watched.prober.suspect(key(1), "eu", "192.0.2.1", True)
+    watched.prober.set_targets(ANCHORS, anchor_targets([Anchor(region="eu", address="198.51.100.1", port=6443)]))
+    async with watched.running():
+        await asyncio.sleep(10)
+    assert len(watched.probe.asked["198.51.100.1"]) in (9, 10, 11)
 
 
 async def test_a_death_is_known_within_five_seconds_of_its_first_sign() -> None:

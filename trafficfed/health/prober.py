@@ -4,6 +4,9 @@ Starts are spread: each target has a phase of its own within its interval, worke
 so that neither one vantage's probes nor several vantages' on one target fall together. Two bounds always hold: at most
 ``starts_per_tick`` connections begin within one tick and at most ``in_flight`` are open. What is due beyond that waits
 its turn, suspicious targets first, and shows as lateness; nothing is dropped.
+
+While any target is suspicious the vantage itself is too: its anchors are then probed as suspicious targets are, so that
+one which is cut off is known to be before its failures count.
 """
 
 import asyncio
@@ -12,6 +15,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 
+from trafficfed.health.vantages import ANCHORS
 from trafficfed.health.wheel import Wheel
 from trafficfed.model import Observation, ProbeResult, ServiceKey, Target
 from trafficfed.ports import Clock, Probe
@@ -87,6 +91,7 @@ class Prober:
         self._wheel: Wheel[tuple[_Job, int]] = Wheel(TICK_S)
         self._urgent: collections.deque[tuple[_Job, int]] = collections.deque()
         self._ordinary: collections.deque[tuple[_Job, int]] = collections.deque()
+        self._suspicious: set[_Job] = set()
         self._wake = asyncio.Event()
         self._in_flight = 0
         self._tick = -1
@@ -119,18 +124,18 @@ class Prober:
             self._jobs[service] = jobs
         else:
             self._jobs.pop(service, None)
+        self._suspect_anchors()
 
     def suspect(self, service: ServiceKey, cluster: str, address: str, on: bool) -> None:
-        """Probe a target at its check's suspicion spacing, or at its interval again. Unknown targets are ignored."""
+        """Probe a target at its check's suspicion spacing, or at its interval again. Unknown targets are ignored.
+
+        Anchors follow by themselves.
+        """
         job = self._jobs.get(service, {}).get((cluster, address))
-        if job is None or job.suspicious is on:
-            return
-        job.suspicious = on
-        now_s = self._clock.monotonic_s()
-        if (
-            job.due_s > now_s
-        ):  # Else it is waiting for its turn, which it keeps, or under way and scheduled when that ends.
-            self._schedule(job, job.next_due_s(now_s))
+        if job is not None and service != ANCHORS:
+            self._switch(job, on)
+            (self._suspicious.add if on else self._suspicious.discard)(job)
+            self._suspect_anchors()
 
     async def run(self) -> None:
         """Probe until cancelled; every connection is closed when this ends."""
@@ -142,6 +147,19 @@ class Prober:
                 self._start_due(group, now_s)
                 await self._nap(now_s)
 
+    def _suspect_anchors(self) -> None:
+        for anchor in self._jobs.get(ANCHORS, {}).values():
+            self._switch(anchor, bool(self._suspicious))
+
+    def _switch(self, job: _Job, on: bool) -> None:
+        if job.suspicious is on:
+            return
+        job.suspicious = on
+        now_s = self._clock.monotonic_s()
+        # One that is due keeps its turn, and one under way is scheduled when it ends.
+        if job.due_s > now_s:
+            self._schedule(job, job.next_due_s(now_s))
+
     def _begin(self, target: Target) -> _Job:
         name = f"{self._vantage} {target.service} {target.cluster} {target.address}"
         job = _Job(target, zlib.crc32(name.encode()) / 2**32)
@@ -151,6 +169,7 @@ class Prober:
 
     def _stop(self, job: _Job) -> None:
         job.ticket = -1
+        self._suspicious.discard(job)
         if job.task is not None:
             job.task.cancel()
 

@@ -15,7 +15,7 @@ ANCHORS = ServiceKey("", "", "anchors")
 """The service under which anchors are probed; no real one has an empty name for its clusterset."""
 ANCHOR_CHECK = HealthCheck(scheme="tcp", interval_s=10.0, timeout_s=1.0, suspicion_s=1.0)
 """That a vantage is cut off must be known before its endpoints reach fall, which takes 2 s after a first failure. So
-while anything is suspicious the anchors are to be suspected too: they are asked at once and given up after a second."""
+while anything is suspicious the prober asks the anchors at once and every second, and gives them up after a second."""
 ANCHOR_REGIONS = 2
 
 
