@@ -1,0 +1,75 @@
+"""The name server's metrics: their names are an interface, their values come from plain numbers."""
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from trafficfed.nameserver.metrics import RCODES, Collector
+from trafficfed.nameserver.respond import Responder
+from trafficfed.nameserver.status import Numbers
+from trafficfed.testing.nameservers import ask
+from trafficfed.testing.sample_zone import responder_for
+
+RESPONDER: Responder = responder_for()
+SAMPLE = Numbers(
+    rcodes=tuple(range(17)),
+    dropped=21,
+    unsent=22,
+    connections=23,
+    refused_connections=24,
+    feed_connected=True,
+    serving=False,
+    term=25,
+    generation=26,
+    services=27,
+    table_age_s=28.5,
+    unreadable_places=29,
+)
+
+
+def exposed(numbers: Numbers) -> dict[str, float]:
+    registry = CollectorRegistry()
+    registry.register(Collector(lambda: numbers))
+    lines = generate_latest(registry).decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def test_every_number_is_exposed_under_its_name() -> None:
+    prefix = "trafficfed_nameserver_"
+    others = {name.removeprefix(prefix): value for name, value in exposed(SAMPLE).items() if "{" not in name}
+    assert others == {
+        "dropped_total": 21,
+        "unsent_total": 22,
+        "tcp_connections": 23,
+        "refused_connections_total": 24,
+        "feed_connected": 1,
+        "serving": 0,
+        "table_term": 25,
+        "table_generation": 26,
+        "table_services": 27,
+        "table_age_seconds": 28.5,
+        "unreadable_places_total": 29,
+    }
+
+
+def test_queries_are_counted_by_the_name_of_their_rcode() -> None:
+    found = exposed(SAMPLE)
+    for code, name in RCODES.items():
+        assert found[f'trafficfed_nameserver_queries_total{{rcode="{name}"}}'] == code
+
+
+def test_every_rcode_that_the_server_can_give_has_a_name() -> None:
+    for name in ("all.example.org", "nope.example.org", "example.com"):
+        ask(RESPONDER, name)
+    given = {code for code, count in enumerate(RESPONDER.rcodes) if count}
+    assert given <= RCODES.keys()
+    assert len(RESPONDER.rcodes) == max(RCODES) + 1
+
+
+def test_a_collector_reads_at_each_scrape() -> None:
+    numbers = [SAMPLE, SAMPLE._replace(generation=99)]
+    registry = CollectorRegistry()
+    registry.register(Collector(lambda: numbers[0]))
+    first = generate_latest(registry)
+    numbers.pop(0)
+    second = generate_latest(registry)
+    assert b"trafficfed_nameserver_table_generation 26.0" in first
+    assert b"trafficfed_nameserver_table_generation 99.0" in second
