@@ -1,5 +1,6 @@
 """A backend as a process of its own, so that a user of the demo can kill, stop and start it with his own hands."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -37,27 +38,29 @@ class BackendProcess:
         """Start it and wait until it listens. Raises OSError where it does not. No-op when up."""
         if self.up:
             return
+        self.stop()
         self._process = subprocess.Popen(
             [*self.command, "--until-eof"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            self._process.wait()
+            self.stop()
             raise OSError(f"the backend {self.name} cannot listen at {self.address}:{self.port}")
         self.port = int(line.rsplit(":", 1)[1])
 
     def stop(self) -> None:
-        """Kill it at once. No-op when down."""
+        """Kill it at once, and clear away what is left of one that died by itself. No-op when down."""
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
             self._process = None
 
     def hang(self) -> None:
-        """SIGSTOP: connections are accepted and never answered, until ``recover``."""
+        """SIGSTOP: connections are accepted and never answered, until ``recover``; returns once it has stopped."""
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def recover(self) -> None:
         if self._process is not None:

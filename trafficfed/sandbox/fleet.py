@@ -220,9 +220,9 @@ class Fleet:
         try:
             async with asyncio.timeout(READINESS_INTERVAL_S):
                 reader, writer = await asyncio.open_connection(backend.address, backend.port)
-                writer.write(b"GET /readyz HTTP/1.1\r\nHost: kubelet\r\n\r\n")
-                status = await reader.readline()
-                writer.close()
+                with contextlib.closing(writer.transport):
+                    writer.write(b"GET /readyz HTTP/1.1\r\nHost: kubelet\r\n\r\n")
+                    status = await reader.readline()
         except (OSError, TimeoutError):
             return False
         return status.startswith(b"HTTP/1.1 2")

@@ -218,12 +218,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--name", default="")
     parser.add_argument("--until-eof", action="store_true")
     options = parser.parse_args(arguments)
-    with contextlib.suppress(KeyboardInterrupt), Backend(options.address, options.port, name=options.name) as backend:
-        print(f"{backend.name} listens at {backend.url}", flush=True)
+    backend = Backend(options.address, options.port, name=options.name)
+    try:
+        backend.start()
+    except OSError as error:
+        parser.exit(1, f"{backend.name} cannot listen at {options.address}:{options.port}: {error.strerror}\n")
+    print(f"{backend.name} listens at {backend.url}", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
         if options.until_eof:
             sys.stdin.buffer.read()
         else:
             threading.Event().wait()
+    backend.stop()
 
 
 if __name__ == "__main__":
