@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,8 +98,9 @@ def may_leave(step: Step, cluster: str, name: str, before: set[tuple[str, str]],
     return False
 
 
+@pytest.mark.slow
 @given(STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_an_endpoint_leaves_only_in_the_ways_the_law_knows(steps: list[Step]) -> None:
     fleet = FoldingFleet(CLUSTERS)
     for step in [("list", cluster, dict.fromkeys(NAMES, "good"), "known") for cluster in CLUSTERS] + steps:
@@ -109,7 +111,7 @@ def test_an_endpoint_leaves_only_in_the_ways_the_law_knows(steps: list[Step]) ->
 
 
 @given(STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_restart_between_any_two_events_loses_nothing(steps: list[Step]) -> None:
     """Law 8: without a list there is nothing to take away, and folding everything anew writes nothing."""
     fleet = FoldingFleet(CLUSTERS)
@@ -124,7 +126,7 @@ def test_a_restart_between_any_two_events_loses_nothing(steps: list[Step]) -> No
 
 
 @given(STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_folding_again_writes_nothing(steps: list[Step]) -> None:
     """Law 5."""
     fleet = FoldingFleet(CLUSTERS)
@@ -136,7 +138,7 @@ def test_folding_again_writes_nothing(steps: list[Step]) -> None:
 
 
 @given(STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_forbidden_address_ever_reaches_the_table(steps: list[Step]) -> None:
     """Law 11."""
     fleet = FoldingFleet(CLUSTERS)
@@ -147,7 +149,7 @@ def test_no_forbidden_address_ever_reaches_the_table(steps: list[Step]) -> None:
 
 
 @given(STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_one_clusters_events_never_change_anothers_endpoints(steps: list[Step]) -> None:
     """Law 7."""
     fleet = FoldingFleet(CLUSTERS)
@@ -163,7 +165,7 @@ def test_one_clusters_events_never_change_anothers_endpoints(steps: list[Step]) 
 
 
 @given(STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_is_missing_is_suspect_and_in_the_table(steps: list[Step]) -> None:
     fleet = FoldingFleet(CLUSTERS)
     for step in steps:
@@ -224,8 +226,9 @@ def lists(wishes: Wishes, revision: int) -> list[tuple[str, wire.Event]]:
     ]
 
 
+@pytest.mark.slow
 @given(WISHES, WISHES, st.randoms(use_true_random=False))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_order_of_clusters_and_events_does_not_matter(first: Wishes, second: Wishes, random: Any) -> None:
     """Law 5: from the same table, the same views give the same rows, whatever came first."""
     outcomes = []
@@ -246,8 +249,9 @@ def test_the_order_of_clusters_and_events_does_not_matter(first: Wishes, second:
     assert outcomes[0] == outcomes[1]
 
 
+@pytest.mark.slow
 @given(WISHES, st.lists(st.tuples(CLUSTER, WISH, st.booleans()), max_size=10))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_an_incumbent_keeps_its_names_whatever_others_do(
     start: Wishes, changes: list[tuple[str, dict[str, Any], bool]]
 ) -> None:
@@ -265,8 +269,9 @@ def test_an_incumbent_keeps_its_names_whatever_others_do(
         assert len(claimed) == len(set(claimed))
 
 
+@pytest.mark.slow
 @given(WISHES, st.lists(st.tuples(CLUSTER, WISH, st.booleans()), max_size=10))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_grants_and_ranges_hold_for_every_endpoint_under_every_name(
     start: Wishes, changes: list[tuple[str, dict[str, Any], bool]]
 ) -> None:
