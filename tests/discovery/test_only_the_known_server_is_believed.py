@@ -85,6 +85,17 @@ def test_after_confirm_the_former_server_is_the_stranger(fleet: FoldingFleet) ->
     assert address(fleet) == ("192.0.2.99",)
 
 
+def test_what_once_left_and_is_offered_by_the_confirmed_server_stays(fleet: FoldingFleet) -> None:
+    """The former deletion is over: a later doubt about the cluster does not bring it back."""
+    fleet.listed("eu", WEB)
+    fleet.remove("eu", WEB)
+    fleet.relist("eu", WEB, uid="other")
+    fleet.confirm("eu")
+    fleet.relist("eu", WEB, uid="uid-eu")
+    assert fleet.source("eu").freshness is Freshness.SUSPECT
+    assert address(fleet) == ("192.0.2.1",)
+
+
 def test_kinds_of_the_former_server_are_awaited_anew_after_confirm(fleet: FoldingFleet) -> None:
     fleet.listed("eu", WEB, slices=[sliced("web", 2)])
     fleet.relist("eu", WEB, uid="other")

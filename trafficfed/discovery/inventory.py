@@ -143,7 +143,8 @@ class Inventory:
             view.trusted = self._is_trusted(view)
             if view.trusted:
                 dirty |= self._all_of(view)
-                view.missing |= self._departures.in_table(cluster) - view.services.offered()
+                absence = self._departures.settle(cluster, view.services.offered(), view.missing)
+                view.missing = set(absence.leaving | absence.held)
         self._departures.order(cluster, view.missing)
         view.missing.clear()
         return self._taken(view, dirty, now_s)
