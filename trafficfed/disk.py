@@ -1,6 +1,7 @@
 """The table's file as the running controller uses it: a full disk is reported and made good later, it ends nothing."""
 
 import asyncio
+from collections.abc import Callable
 
 from trafficfed.errors import Refused, Transient
 from trafficfed.reports import ProviderFailed, Report
@@ -12,34 +13,53 @@ SYNC_S = 1.0
 
 
 class Disk:
-    """Appends every delta at once, and makes it durable once a second at most, off the event loop."""
+    """Appends every delta at once. What waits for the disk (fsync, and writing the whole table when the journal has
+    outgrown it) happens off the event loop, once a second at most; what is committed meanwhile is appended after it.
+    """
 
     def __init__(self, log: DiskLog, table: Table, report: Report) -> None:
         self._log, self._table, self._report = log, table, report
         self._dirty = False
+        self._replacing = False
+        self._later: list[Delta] = []
 
     def append(self, delta: Delta) -> None:
         """Take in a delta that the table has committed."""
+        if self._replacing:
+            self._later.append(delta)
+            return
         try:
-            if self._log.due:
-                self._log.compact(self._table.snapshot())
-            else:
-                self._log.append(delta)
-        except (Transient, Refused, OSError) as error:
-            self._report(ProviderFailed("disk", "", f"the table is not on disk: {error}", SYNC_S))
-        else:
+            self._log.append(delta)
             self._dirty = True
+        except (Transient, Refused) as error:
+            self._failed(error)
 
     async def run(self) -> None:
-        """Until cancelled. A failure shows again with the next append, which then writes the whole table."""
+        """Until cancelled."""
         while True:
             await asyncio.sleep(SYNC_S)
-            if self._dirty and not self._log.due:
+            if self._log.due:
+                await self._replace()
+            elif self._dirty:
                 self._dirty = False
-                await asyncio.to_thread(self._sync)
+                await self._off_loop(self._log.sync)
 
-    def _sync(self) -> None:
+    async def _replace(self) -> None:
+        self._replacing = True
+        snapshot = self._table.snapshot()
         try:
-            self._log.sync()
+            await self._off_loop(lambda: self._log.compact(snapshot))
+        finally:
+            self._replacing = False
+            later, self._later = self._later, []
+            for delta in later:
+                self.append(delta)
+
+    async def _off_loop(self, work: Callable[[], None]) -> None:
+        try:
+            await asyncio.to_thread(work)
         except OSError as error:
-            self._report(ProviderFailed("disk", "", f"the table may be lost by a power cut: {error}", SYNC_S))
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self._report(ProviderFailed("disk", "", f"the table is not safe on disk: {error}", SYNC_S))
