@@ -5,6 +5,7 @@ A NOERROR is no proof: what a message should have done is asked again by a secon
 
 import asyncio
 import contextlib
+import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Self
 
@@ -105,7 +106,7 @@ class Rfc2136:
     async def _update(self, zone: str, changes: Sequence[NameChange]) -> dns.rcode.Rcode:
         try:
             response = await self._stream.exchange(compare_and_set(zone, changes))
-        except (dns.exception.TooBig, dns.exception.SyntaxError, ValueError):
+        except (dns.exception.DNSException, OSError, ValueError, struct.error):
             return dns.rcode.FORMERR
         rcode = response.rcode()
         if rcode in _NEVER:
