@@ -32,6 +32,26 @@ def test_the_undecided_count_as_reported_but_for_neither_side() -> None:
     assert majority(streaks(False, None), KNOWN_UP) is None
 
 
+def test_a_run_too_short_to_change_an_opinion_is_no_vote_for_the_old_one() -> None:
+    recovering = Streak(vantage="a", at_s=0.0, passed=True, up=False)
+    ailing = Streak(vantage="a", at_s=0.0, passed=False, up=True)
+    for before in (KNOWN_UP, KNOWN_DOWN):
+        assert majority([recovering], before) is None
+        assert majority([ailing], before) is None
+
+
+def test_a_vantage_that_begins_to_see_passes_takes_nothing_out_when_it_is_left_alone() -> None:
+    """Found by searching histories: the inside vantage had failed, saw passes again, then the others fell silent."""
+    scene = Scene("eu", "us", homes={"inside-eu": "eu"})
+    scene.see("eu", True, "a")
+    scene.see("eu", False, "inside-eu", times=3)
+    scene.see("eu", True, "a")
+    scene.wait(28)
+    scene.see("eu", True, "inside-eu")
+    scene.wait(2)
+    assert (scene.state("eu"), scene.serving) == (State.SERVING, {"eu"})
+
+
 def test_one_vantage_decides_alone() -> None:
     scene = Scene("eu", "us")
     scene.see("eu", True)

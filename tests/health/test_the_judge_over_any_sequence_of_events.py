@@ -32,12 +32,17 @@ class WatchedScene(Scene):
     def __init__(self, *clusters: str, **more: int | None) -> None:
         self.log: dict[tuple[str, str], list[tuple[float, bool]]] = collections.defaultdict(list)
         self.down_since_s: dict[str, float] = {}
+        self.began_s = 0.0
         super().__init__(*clusters, homes=HOMES, ready=more.get("ready"))
 
     def observe(self, seen: Observation) -> None:
         if seen.cluster in self.sources and seen.service == self.row.key:
             self.log[seen.cluster, seen.vantage].append((seen.at_s, seen.passed))
         super().observe(seen)
+
+    def restart(self, watching_since_s: float | None = None) -> None:
+        self.began_s = self.now_s if watching_since_s is None else watching_since_s
+        super().restart(watching_since_s)
 
     def judge(self) -> None:
         before = {verdict.cluster: verdict for verdict in self.row.verdicts}
@@ -80,8 +85,11 @@ class WatchedScene(Scene):
         )
 
     def passes(self, cluster: str) -> bool:
-        """Whether any trusted vantage has seen a pass more lately than ``fall`` failures, and lately at all."""
-        return any(
+        """Whether any trusted vantage has seen a pass more lately than ``fall`` failures, and lately at all.
+
+        A new process takes the table's word for it until it could have seen for itself.
+        """
+        return self.now_s < self.began_s + FRESH_S or any(
             any(passed for _, passed in results[-CHECK.fall :]) and self.now_s < results[-1][0] + FRESH_S
             for (where, vantage), results in self.log.items()
             if where == cluster and vantage not in self.records.distrusted
