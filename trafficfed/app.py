@@ -27,7 +27,7 @@ from trafficfed.health.records import Records
 from trafficfed.kubernetes_api.connection import Connection
 from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.kubernetes_api.credentials import in_cluster, load_kubeconfig
-from trafficfed.model import Client, ServiceKey, Zone
+from trafficfed.model import Client, ServiceKey
 from trafficfed.nameserver.feed_server import FeedServer
 from trafficfed.nameserver.whereabouts import Whereabouts
 from trafficfed.observe import api_token, http_api, logs
@@ -128,8 +128,12 @@ def assemble(
     *,
     on_delta: Iterable[OnDelta] = (),
     opened: Callable[[], None] = lambda: None,
+    is_followed: Callable[[], bool] = lambda: False,
 ) -> Parts:
-    """Put a controller together around a table. Raises ConfigError for what only an adapter can tell is wrong."""
+    """Put a controller together around a table. ``is_followed`` tells whether any name server takes the feed.
+
+    Raises ConfigError for what only an adapter can tell is wrong.
+    """
     clusters = {cluster.name: cluster for cluster in settings.clusters}
     vantage = settings.vantage
     names = Names(DnsLookup(), clock, lambda keys: controller.resolved(keys))
@@ -138,7 +142,7 @@ def assemble(
     providers = {name: _provider(settings, name) for name in settings.providers}
     controller = Controller(
         Pipeline(table, inventory, records, clusters, names.addresses),
-        _publication(settings, providers, clock, report),
+        _publication(settings, providers, clock, report, is_followed),
         Gate(clusters, clock.now_s()),
         clock,
         report,
@@ -170,13 +174,18 @@ def _provider(settings: Settings, name: str) -> Provider:
         raise ConfigError(f"{configured.place}: {error}") from error
 
 
-def _publication(settings: Settings, providers: Mapping[str, Provider], clock: Clock, report: Report) -> Publication:
-    publication = Publication(settings.zones)
+def _publication(
+    settings: Settings, providers: Mapping[str, Provider], clock: Clock, report: Report, is_followed: Callable[[], bool]
+) -> Publication:
+    publication = Publication(settings.zones, clock, report)
     for zone in settings.zones:
         for name in zone.providers:
-            if (kind := settings.providers[name].kind) != EMBEDDED:
+            outlet = Outlet(name, settings.providers[name].kind, zone)
+            if outlet.kind == EMBEDDED:
+                publication.add_fed(outlet, is_followed)
+            else:
                 publisher = ZonePublisher(providers[name], zone, name, settings.owner, clock, report)
-                publication.add(Outlet(name, kind, zone), providers[name], publisher)
+                publication.add(outlet, providers[name], publisher)
     return publication
 
 
@@ -184,12 +193,6 @@ async def _credentials(access: Access, clock: Clock, allow_exec: tuple[str, ...]
     if access.in_cluster:
         return in_cluster()
     return await load_kubeconfig(access.kubeconfig, access.context, clock, allow_exec)
-
-
-def _fed(settings: Settings) -> tuple[tuple[str, Zone], ...]:
-    return tuple(
-        (name, zone) for zone in settings.zones for name in zone.providers if settings.providers[name].kind == EMBEDDED
-    )
 
 
 def _table(settings: Settings, clock: Clock) -> Table:
@@ -210,7 +213,15 @@ async def _serve(settings: Settings, clock: Clock) -> None:
         disk = Disk(log, table, reports)
         feed = _feed(settings, table, logger)
         listeners = [disk.append, feed.publish] if feed else [disk.append]
-        parts = assemble(settings, clock, table, reports, on_delta=listeners, opened=opened.set)
+        parts = assemble(
+            settings,
+            clock,
+            table,
+            reports,
+            on_delta=listeners,
+            opened=opened.set,
+            is_followed=lambda: feed is not None and bool(feed.followers),
+        )
         metrics = Metrics(functools.partial(_gauges, parts.controller))
         reports.listeners += [metrics, logs.LogReports(logger), journal, _object_events(parts)]
         operations = _operations(settings, parts.controller, clock, journal, metrics)
@@ -288,7 +299,6 @@ def _operations(
     return ControllerOperations(
         controller,
         {cluster.name: cluster for cluster in settings.clusters},
-        _fed(settings),
         settings.owner,
         clock,
         journal,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from trafficfed.controller import Controller
 from trafficfed.errors import ConfigError
-from trafficfed.model import Client, Cluster, Freshness, Refusal, Zone
+from trafficfed.model import Client, Cluster, Freshness, Refusal
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.showing import (
     Rtt,
@@ -26,6 +26,7 @@ from trafficfed.observe.views import (
 )
 from trafficfed.ports import Clock
 from trafficfed.steering.explain import explain
+from trafficfed.zones.publication import is_in
 
 CLUSTER_ID = "cluster:"
 """Prefix of the confirm id of a Suspect cluster; those of brakes are hashes."""
@@ -38,14 +39,13 @@ class ControllerOperations:
         self,
         controller: Controller,
         clusters: Mapping[str, Cluster],
-        fed: tuple[tuple[str, Zone], ...],
         owner: str,
         clock: Clock,
         journal: Journal,
         rtt: Rtt,
         locate: Callable[[str], Client],
     ) -> None:
-        self._controller, self._clusters, self._fed, self._owner = controller, clusters, fed, owner
+        self._controller, self._clusters, self._owner = controller, clusters, owner
         self._clock, self._journal, self._rtt, self._locate = clock, journal, rtt, locate
 
     def ready(self) -> tuple[bool, tuple[str, ...]]:
@@ -159,12 +159,12 @@ class ControllerOperations:
         rows = self._controller.pipeline.table.rows.values()
         fed = [
             ProviderView(
-                name=provider,
-                kind="embedded",
-                zone=zone.name,
+                name=outlet.provider,
+                kind=outlet.kind,
+                zone=outlet.zone.name,
                 state="Feeding" if self._controller.gate.is_open else "Loading",
-                names=sum(name.endswith(zone.name) for row in rows for name in row.service.hostnames),
+                names=sum(is_in(name, outlet.zone.name) for row in rows for name in row.service.hostnames),
             )
-            for provider, zone in self._fed
+            for outlet in self._controller.publication.fed
         ]
         return (*published, *fed)

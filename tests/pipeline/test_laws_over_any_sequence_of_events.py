@@ -64,7 +64,7 @@ class Fleet(RuleBasedStateMachine):
 
     def start_publishing(self) -> None:
         self.publisher = ZonePublisher(self.provider, ZONE, "memory", "test", FleetClock(self.fleet), lambda _: None)
-        self.publication = Publication([ZONE])
+        self.publication = Publication([ZONE], FleetClock(self.fleet), lambda _: None)
         self.publication.add(Outlet("memory", "memory", ZONE), self.provider, self.publisher)
         self.hostnames: dict[ServiceKey, tuple[str, ...]] = {}
         asyncio.run(self.publisher.load())

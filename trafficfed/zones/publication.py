@@ -1,10 +1,11 @@
 """Rows become wishes: every zone at every provider that keeps record sets is told what concerns it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from trafficfed.discovery.leaving import Leaving
-from trafficfed.model import Row, ServiceKey, Value, Zone
-from trafficfed.ports import Provider
+from trafficfed.model import Outcome, Row, ServiceKey, Value, Zone
+from trafficfed.ports import Clock, Provider
+from trafficfed.reports import Published, Report
 from trafficfed.zones.publisher import ZonePublisher
 from trafficfed.zones.wish import Wish, make_wish
 
@@ -20,13 +21,22 @@ class Outlet(Value, frozen=True):
 class Publication:
     """All publishers of this process. ``losses`` tell what each outlet cannot express of each service."""
 
-    def __init__(self, zones: Sequence[Zone]) -> None:
-        self._zones = zones
+    def __init__(self, zones: Sequence[Zone], clock: Clock, report: Report) -> None:
+        self._zones, self._clock, self._report = zones, clock, report
         self._outlets: list[tuple[Outlet, Provider, ZonePublisher]] = []
+        self._fed: list[tuple[Outlet, Callable[[], bool]]] = []
         self._losses: dict[tuple[Outlet, ServiceKey], tuple[str, ...]] = {}
 
     def add(self, outlet: Outlet, provider: Provider, publisher: ZonePublisher) -> None:
         self._outlets.append((outlet, provider, publisher))
+
+    def add_fed(self, outlet: Outlet, is_followed: Callable[[], bool]) -> None:
+        """A zone whose name servers take whole rows from the feed: there is nothing to write, only to report."""
+        self._fed.append((outlet, is_followed))
+
+    @property
+    def fed(self) -> tuple[Outlet, ...]:
+        return tuple(outlet for outlet, _ in self._fed)
 
     @property
     def publishers(self) -> tuple[tuple[Outlet, ZonePublisher], ...]:
@@ -51,8 +61,17 @@ class Publication:
         """Tell every zone that has, or had, a name of this service; ``before`` are the hostnames last told."""
         names = {*before, *(row.service.hostnames if row else ())}
         for outlet, provider, publisher in self._outlets:
-            if any(_is_in(name, outlet.zone.name) for name in names):
+            if any(is_in(name, outlet.zone.name) for name in names):
                 publisher.want(self._wish(key, row, outlet, provider, leaving, event_at_s))
+        for outlet, is_followed in self._fed:
+            if is_followed():
+                self._report_fed(outlet, names, event_at_s)
+
+    def _report_fed(self, outlet: Outlet, names: Iterable[str], event_at_s: float) -> None:
+        since_s = max(0.0, self._clock.now_s() - event_at_s)
+        for name in sorted(names):
+            if is_in(name, outlet.zone.name):
+                self._report(Published(outlet.provider, outlet.zone.name, name, Outcome.DONE, since_s))
 
     def view_complete(self, complete: bool) -> None:
         """Whether every cluster has been seen, so that what nobody wishes is known to be unwanted."""
@@ -88,5 +107,10 @@ class Publication:
         return wish
 
 
-def _is_in(name: str, zone: str) -> bool:
+def is_in(name: str, zone: str) -> bool:
+    """Whether a name lies in a zone, by whole labels.
+
+    >>> is_in("web.example.org", "example.org"), is_in("badexample.org", "example.org")
+    (True, False)
+    """
     return name == zone or name.endswith(f".{zone}")
