@@ -223,3 +223,56 @@ def test_a_full_range_is_an_error_that_costs_nothing(cluster: Cluster) -> None:
         create(cluster, SERVICE, "two", spec={"type": "NodePort", "ports": [{"port": 1}]})
     assert caught.value.code == 500
     assert len(cluster.store.objects(SERVICE)) == 1
+
+
+def test_generated_names_follow_their_prefix(cluster: Cluster) -> None:
+    body = {"metadata": {"generateName": "c-"}}
+    names = {
+        cluster.create(Target(kind=CONFIG_MAP, namespace="default"), body, USER).value["metadata"]["name"]
+        for _ in range(20)
+    }
+    assert len(names) == 20
+    assert all(name.startswith("c-") and len(name) == 7 for name in names)
+
+
+def test_a_replacement_creates_only_where_the_kind_allows_it(cluster: Cluster) -> None:
+    made = cluster.replace(target(LEASE, "new"), {"metadata": {"name": "new"}}, USER)
+    assert made.created
+    with pytest.raises(ApiFailure) as caught:
+        cluster.replace(target(CONFIG_MAP, "new"), {"metadata": {"name": "new"}}, USER)
+    assert caught.value.code == 404
+
+
+@pytest.mark.parametrize(
+    ("subresource", "body", "code"),
+    [
+        ("status", {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}, 404),
+        ("", {"metadata": {"name": "web"}}, 400),
+        ("", {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "managedFields": [{}]}}, 400),
+        ("", {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "other"}}, 400),
+        ("", {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}}, 400),
+        ("", {"apiVersion": "v1", "kind": "Service", "metadata": []}, 400),
+        ("", ["apiVersion", "kind"], 400),
+    ],
+)
+def test_an_apply_that_makes_no_sense_is_refused(cluster: Cluster, subresource: str, body: Json, code: int) -> None:
+    place = Target(kind=SERVICE, namespace="default", name="web", subresource=subresource)
+    before = cluster.store.revision
+    with pytest.raises(ApiFailure) as caught:
+        cluster.apply(place, body, USER)
+    assert (caught.value.code, cluster.store.revision) == (code, before)
+
+
+def test_a_deletion_may_insist_on_a_version_and_be_tried(cluster: Cluster) -> None:
+    written = create(cluster, CONFIG_MAP, "c")
+    with pytest.raises(ApiFailure) as caught:
+        cluster.delete(target(CONFIG_MAP, "c"), {"preconditions": {"resourceVersion": "1"}}, USER)
+    assert caught.value.code == 409
+    assert cluster.delete(target(CONFIG_MAP, "c"), {}, Intent(dry_run=True)) == written
+    assert cluster.get(target(CONFIG_MAP, "c")) == written
+
+
+def test_marking_twice_is_marking_once(cluster: Cluster) -> None:
+    create(cluster, NAMESPACE, "shop")
+    first = cluster.delete(target(NAMESPACE, "shop"), {}, USER)
+    assert cluster.delete(target(NAMESPACE, "shop"), {}, USER) == first

@@ -133,6 +133,14 @@ async def test_bodies_are_read_or_refused(eu: Api, content: bytes, media_type: s
         assert response.status == status
 
 
+async def test_options_of_a_deletion_are_an_object(eu: Api) -> None:
+    await eu.post(CONFIG_MAPS, {"metadata": {"name": "c"}})
+    assert (await eu.delete(f"{CONFIG_MAPS}/c", ["Background"])).status == 400
+    assert (await eu.delete(f"{CONFIG_MAPS}/c?propagationPolicy=Orphan")).status == 501
+    assert (await eu.delete(f"{CONFIG_MAPS}/c", {"dryRun": ["All"]})).status == 200
+    assert (await eu.delete(f"{CONFIG_MAPS}/c", {"propagationPolicy": "Background"})).body["status"] == "Success"
+
+
 async def test_a_client_that_wants_no_json_gets_406(eu: Api) -> None:
     assert (await eu.get(CONFIG_MAPS, accept="text/html")).status == 406
 

@@ -117,12 +117,12 @@ class Cluster:
         self._check_preconditions(target, old, value["metadata"])
         return Written(value=self._finish(target, old, value, intent), warnings=warnings)
 
-    def apply(self, target: Target, body: Json, intent: Intent) -> Written:
+    def apply(self, target: Target, body: Any, intent: Intent) -> Written:
         """Server-side apply. Raises ApiFailure 409 with every conflict unless the intent is forced."""
         old = self.store.get(target.key)
         if old is None and target.subresource:
             raise failures.not_found(target.kind, target.name)
-        if not body.get("apiVersion") or not body.get("kind"):
+        if not isinstance(body, dict) or not body.get("apiVersion") or not body.get("kind"):
             raise failures.bad_request("invalid object type: an apply patch needs apiVersion and kind")
         applied, warnings = self._read(target, body, intent)
         if "name" not in applied["metadata"]:

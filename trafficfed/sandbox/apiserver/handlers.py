@@ -161,6 +161,8 @@ class Handler:
 
     async def _delete(self, request: web.Request, target: Target, intent: Intent, form: Format) -> web.StreamResponse:
         options = await _body(request) if request.can_read_body else {}
+        if not isinstance(options, dict):
+            raise failures.bad_request("the body of a deletion is an object of kind DeleteOptions")
         if "propagationPolicy" in request.query:
             options |= {"propagationPolicy": request.query["propagationPolicy"]}
         if options.get("dryRun"):
