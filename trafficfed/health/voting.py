@@ -34,7 +34,7 @@ def vote(streak: Streak, before: Verdict | None) -> bool | None:
     """One vantage's opinion: True up, False down, None while its run is too short to say.
 
     What it held before a run that is still too short is no vote either: a vantage that has begun to see passes again
-    does not speak against the target. A first pass is enough where the target was not down: new endpoints serve after it.
+    does not speak against the target. A first pass is enough where the target was not down, so that new ones serve.
     """
     if streak.up is None and streak.passed and not was_down(before):
         return True
