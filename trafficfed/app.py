@@ -29,6 +29,8 @@ from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.kubernetes_api.credentials import in_cluster, load_kubeconfig
 from trafficfed.model import Client, ServiceKey
 from trafficfed.nameserver.feed_server import FeedServer
+from trafficfed.nameserver.frames import Resume
+from trafficfed.nameserver.notes import Note
 from trafficfed.nameserver.whereabouts import Whereabouts
 from trafficfed.observe import api_token, http_api, logs
 from trafficfed.observe.journal import Journal
@@ -211,7 +213,8 @@ async def _serve(settings: Settings, clock: Clock) -> None:
     table = _table(settings, clock)
     with DiskLog(settings.state_dir, table.snapshot()) as log:
         disk = Disk(log, table, reports)
-        feed = _feed(settings, table, logger)
+        is_new = not table.rows
+        feed = _feed(settings, table, logger, lambda resume: _objection(resume, parts.controller, is_new))
         listeners = [disk.append, feed.publish] if feed else [disk.append]
         parts = assemble(
             settings,
@@ -235,31 +238,41 @@ async def _serve(settings: Settings, clock: Clock) -> None:
                 logger.info("started", owner=settings.owner, api=str(address), generation=table.generation)
                 parts.start_watching(tasks)
                 tasks.create_task(disk.run(), name="disk")
-                tasks.create_task(_act(parts, feed, opened), name="acting")
+                tasks.create_task(_publish(parts, opened), name="publishers")
+                if feed is not None:
+                    tasks.create_task(feed.run(), name="feed")
         finally:
             await parts.close()
 
 
-async def _act(parts: Parts, feed: FeedServer | None, opened: asyncio.Event) -> None:
-    """All that reaches outside, once the gate has opened."""
+async def _publish(parts: Parts, opened: asyncio.Event) -> None:
+    """Write outside, once the gate has opened."""
     await opened.wait()
     gc.freeze()
     async with asyncio.TaskGroup() as tasks:
-        if feed is not None:
-            tasks.create_task(feed.run(), name="feed")
         for outlet, publisher in parts.controller.publication.publishers:
             tasks.create_task(publisher.run(), name=f"publisher {outlet.provider} {outlet.zone.name}")
 
 
-def _feed(settings: Settings, table: Table, logger: logs.Logger) -> FeedServer | None:
+def _feed(
+    settings: Settings, table: Table, logger: logs.Logger, objection: Callable[[Resume], str]
+) -> FeedServer | None:
     if settings.feed is None:
         return None
-    return FeedServer(
-        str(settings.feed.listen),
-        settings.feed.key,
-        table,
-        lambda note: logger.info("feed", event_code=note.event, message=note.message),
-    )
+
+    def tell(note: Note) -> None:
+        logger.debug("feed", happened=note.event, message=note.message)
+
+    return FeedServer(str(settings.feed.listen), settings.feed.key, table, tell, objection=objection)
+
+
+def _objection(resume: Resume, controller: Controller, is_new: bool) -> str:
+    """A controller that began without a table must not take from a name server what it has not seen itself yet."""
+    if waiting := controller.gate.waiting_for():
+        return waiting[0]
+    if is_new and resume.generation and (unseen := controller.pipeline.unseen):
+        return f"this controller lost its table, and cluster {unseen[0]} was not seen since"
+    return ""
 
 
 def _gauges(controller: Controller) -> Gauges:

@@ -44,6 +44,19 @@ def test_a_restart_while_an_api_server_is_down_changes_no_answer(web: World) -> 
     web.wait_for("web", "us", "ap", within_s=OUT_S)
 
 
+def test_a_controller_that_lost_its_table_takes_nothing_away_while_an_api_server_is_down(web: World) -> None:
+    web.clusters["eu"].kill()
+    before = web.answers("web")
+    writes = web.bind.update_count(), web.knot.update_count()
+    web.deployment.kill_controller()
+    state = web.deployment.directory / "state"
+    state.rename(state.with_name("state-lost-too"))
+    web.deployment.start_controller()
+    web.stays("web", 3.0)
+    assert web.answers("web") == before
+    assert (web.bind.update_count(), web.knot.update_count()) == writes
+
+
 def test_an_emptied_cluster_behind_the_same_address_deletes_nothing(web: World) -> None:
     web.clusters["eu"].empty()
     try:

@@ -68,13 +68,26 @@ class Backlog:
 class FeedServer:
     """The controller's side. Call ``publish`` right after every commit; ``run`` serves until cancelled."""
 
-    def __init__(self, listen: str, key: bytes, table: Table, tell: Tell, beat_s: float = BEAT_S) -> None:
-        """``listen`` is ``address:port``. Raises ConfigError for a bad one."""
+    def __init__(
+        self,
+        listen: str,
+        key: bytes,
+        table: Table,
+        tell: Tell,
+        beat_s: float = BEAT_S,
+        objection: Callable[[Resume], str] = lambda resume: "",
+    ) -> None:
+        """``listen`` is ``address:port``. Raises ConfigError for a bad one.
+
+        ``objection`` says why a follower that stands there gets nothing yet, empty where it may: it is turned away,
+        goes on with the table it has, and soon comes back.
+        """
         self._address = host_and_port(listen, "feed")
         self._key = key
         self._table = table
         self._tell = tell
         self._beat_s = beat_s
+        self._objection = objection
         self._epoch = secrets.token_hex(8)
         self._backlog = Backlog()
         self._sent: dict[asyncio.Event, Follower] = {}
@@ -130,6 +143,8 @@ class FeedServer:
                 resume = await channel.receive(SILENCE_S)
                 if not isinstance(resume, Resume):
                     raise NotAuthentic("it did not say where it stands")
+                if why := self._objection(resume):
+                    raise Transient(f"not fed yet: {why}")
                 await self._follow(channel, resume, name)
             except (Transient, Refused, OSError) as error:
                 self._tell(Note("FollowerLost", f"name server at {name}: {error}"))
