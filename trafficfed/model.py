@@ -211,7 +211,10 @@ class OperatorControl(Value, frozen=True, kw_only=True):
 
 
 class Where(Value, frozen=True, order=True):
-    """Which clients a rule is for. ``kind``: any, continent, country, subdivision (``US-CA``), network (CIDR)."""
+    """Which clients a rule is for. ``kind``: any, continent, country, subdivision (``US-CA``), network (CIDR).
+
+    In a record set's routing also region: the clients that are nearest to that region of the provider's cloud.
+    """
 
     kind: str = "any"
     value: str = ""
@@ -406,6 +409,8 @@ class Capabilities(Value, frozen=True, kw_only=True):
 
     ``atomicity``: ``batch`` (all or nothing, with preconditions), ``set`` (per record set), ``none`` (read first).
     ``authorities`` are the name servers (``host:port``) to ask whether what was written is answered; empty = unknown.
+    ``routing`` is how weights and geography are put into records: empty (not at all), ``tree`` (sets with identifiers
+    and aliases between them, as Route 53 has), ``policy`` (one routing policy for a name and type, as Google has).
     """
 
     weighted: bool = False
@@ -419,3 +424,4 @@ class Capabilities(Value, frozen=True, kw_only=True):
     atomicity: str = "none"
     fence: str = "none"
     authorities: tuple[str, ...] = ()
+    routing: str = ""

@@ -1,10 +1,9 @@
 """From a decision to the plain record sets that say the same, as far as plain record sets can; every loss is named."""
 
-import ipaddress
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 
-from trafficfed.model import Capabilities, Decision, Form, Member, RecordSet, Rule, Value, Zone
+from trafficfed.model import Capabilities, Decision, Form, RecordSet, Value, Zone
+from trafficfed.zones.pools import carrying, families, one_hostname, uneven
 
 
 class Lowered(Value, frozen=True, kw_only=True):
@@ -49,36 +48,14 @@ def zone_of(name: str, zones: Iterable[Zone]) -> str:
 
 
 def _sets(name: str, ttl: int, decision: Decision) -> list[RecordSet]:
-    pool = _carrying(decision.default)
+    pool = carrying(decision.default)
     if decision.form is Form.HOSTNAME:
-        target = _cname(pool)
+        target = one_hostname(pool)
         return [RecordSet(name=name, type="CNAME", ttl=ttl, values=(target,))] if target else []
-    families = _families(pool)
     return [
         RecordSet(name=name, type=rdtype, ttl=ttl, values=tuple(sorted(values)))
-        for rdtype, values in sorted(families.items())
+        for rdtype, values in sorted(families(pool).items())
     ]
-
-
-def _families(pool: Iterable[Member]) -> dict[str, set[str]]:
-    families: dict[str, set[str]] = {}
-    for member in pool:
-        for text in member.addresses:
-            address = ipaddress.ip_address(text)
-            families.setdefault("A" if address.version == 4 else "AAAA", set()).add(str(address))
-    return families
-
-
-def _carrying(rule: Rule | None) -> tuple[Member, ...]:
-    """The members that get traffic: those of weight 0 only where there is no other."""
-    pool = rule.pool if rule else ()
-    return tuple(member for member in pool if member.weight > 0) or pool
-
-
-def _cname(pool: Sequence[Member]) -> str:
-    """The one hostname that a CNAME can hold: of the heaviest member, then the first by cluster and name."""
-    ordered = sorted(pool, key=lambda member: (-member.weight, member.cluster))
-    return next((f"{min(member.hostnames).lower().rstrip('.')}." for member in ordered if member.hostnames), "")
 
 
 def _geo_loss(decision: Decision) -> tuple[str, str]:
@@ -90,22 +67,13 @@ def _geo_loss(decision: Decision) -> tuple[str, str]:
 
 
 def _weight_loss(decision: Decision) -> tuple[str, str]:
-    pool = _carrying(decision.default)
+    pool = carrying(decision.default)
     if decision.form is Form.HOSTNAME:
         hostnames = sorted({hostname for member in pool for hostname in member.hostnames})
-        kept = _cname(pool).rstrip(".")
+        kept = one_hostname(pool).rstrip(".")
         return "weighted", f"of {len(hostnames)} hostnames a CNAME holds {kept} only" if len(hostnames) > 1 else ""
-    uneven = decision.pick > 0 and any(_uneven(pool, version) for version in (4, 6))
-    return "weighted", "every address is answered with the same share" if uneven else ""
-
-
-def _uneven(pool: Sequence[Member], version: int) -> bool:
-    """Whether the weights differ from what equal shares of all addresses of one family give."""
-    counts = [
-        (member.weight, sum(ipaddress.ip_address(text).version == version for text in member.addresses))
-        for member in pool
-    ]
-    return len({Fraction(weight, count) for weight, count in counts if count}) > 1
+    lost = decision.pick > 0 and uneven(pool)
+    return "weighted", "every address is answered with the same share" if lost else ""
 
 
 def _refusal(texts: Sequence[str], missing: Sequence[str], zone: Zone) -> str:
