@@ -144,7 +144,9 @@ async def test_pending_shows_the_plan_and_changes_nothing(rig: Rig) -> None:
     for _ in range(2):
         pending = rig.publisher.pending()
         assert [change.name for change in pending.changes] == ["web.fed.test"]
-        assert [refusal.reason for refusal in pending.refusals] == ["ForeignRecord"]
+        assert [(refusal.reason, str(refusal.service)) for refusal in pending.refusals] == [
+            ("ForeignRecord", "default/shop/foreign")
+        ]
     assert rig.memory.writes == writes
     assert rig.reports == []
     await rig.settle()

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 
 from trafficfed.model import NameChange, Outcome, RecordSet, Refusal, Result, ServiceKey, Value, Zone
 from trafficfed.reports import Braked as BrakedReport
-from trafficfed.reports import RefusalCleared, Report, ServiceRefused
+from trafficfed.reports import Report
 from trafficfed.zones.brakes import Braked, Held, Leaving, NameValue, brake
 from trafficfed.zones.plan import NameAsk, Planned, plan_name
+from trafficfed.zones.refusals import Refusals, named
 from trafficfed.zones.view import ZoneView
 from trafficfed.zones.wish import Wish
 from trafficfed.zones.wishes import Turns, Wishes
@@ -51,7 +52,7 @@ class ZoneDesk:
         self._turns = Turns()
         self._events: dict[str, float] = {}
         self._open: set[str] = set()
-        self._refusals: dict[str, dict[str, tuple[Refusal, ...]]] = {}
+        self._refusals = Refusals(report)
         self._kept: dict[str, Leaving] = {}
         self._held: tuple[Held, ...] = ()
         self._confirmed: set[NameValue] = set()
@@ -70,7 +71,7 @@ class ZoneDesk:
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
-        return _flat(self._refusals)
+        return self._refusals.all()
 
     @property
     def waiting(self) -> int:
@@ -156,7 +157,7 @@ class ZoneDesk:
         if result.outcome is Outcome.REFUSED:
             message = f"{planned.name}: {result.message}"
             refusal = Refusal(cluster="", object=planned.name, reason=PROVIDER_REFUSED, message=message)
-            self._note(planned.service, {**self._refusals.get(planned.service, {}), planned.name: (refusal,)})
+            self._note(planned.service, {**self._refusals.of(planned.service), planned.name: (refusal,)})
             self._retries[planned.service] = now_s + REFUSED_RETRY_S
             return
         self.uncertain.add(planned.name)
@@ -192,19 +193,21 @@ class ZoneDesk:
         braked = self._brake(leaving, now_s)
         steps = {item.name: item.change for item in planned}
         steps |= {name: self._plan_name(leaving[name].service, name, remove=True).change for name in braked.allowed}
-        refusals = dict(self._refusals)
-        for service, items in itertools.groupby(planned, key=lambda item: item.service):
-            refusals[service] = {item.name: self._refused(item) for item in items}
+        by_service = itertools.groupby(planned, key=lambda item: item.service)
+        refused = {
+            service: {item.name: tuple(named(r, self._key(service)) for r in self._refused(item)) for item in items}
+            for service, items in by_service
+        }
         return Pending(
             changes=tuple(change for _, change in sorted(steps.items()) if change),
             held=braked.held,
-            refusals=_flat(refusals),
+            refusals=self._refusals.all(instead=refused),
         )
 
     def _take(self, service: str, now_s: float) -> list[Planned]:
         """Plan one service and remember what is refused and kept."""
         planned = self._plan(service)
-        before = self._refusals.get(service, {})
+        before = self._refusals.of(service)
         self._note(service, {item.name: (*_untold(item, before), *self._refused(item)) for item in planned})
         for item in planned:
             if item.kept and self.complete:
@@ -235,21 +238,11 @@ class ZoneDesk:
         return (*item.refusals, kept)
 
     def _note(self, service: str, refusals: Mapping[str, tuple[Refusal, ...]]) -> None:
-        """Remember all that is refused to a service now, and report what is new and what is gone."""
+        self._refusals.note(service, self._key(service), refusals)
+
+    def _key(self, service: str) -> ServiceKey | None:
         wish = self._wishes.get(service)
-        key = wish.service if wish else None
-        before = self._refusals.pop(service, {})
-        after = {name: tuple(_of_service(found, key) for found in group) for name, group in refusals.items() if group}
-        if after:
-            self._refusals[service] = after
-        for name in sorted(before.keys() | after.keys()):
-            old, new = before.get(name, ()), after.get(name, ())
-            for refusal in new:
-                if refusal not in old:
-                    self._report(ServiceRefused(refusal))
-            for refusal in old:
-                if refusal.reason not in {other.reason for other in new}:
-                    self._report(RefusalCleared(refusal))
+        return wish.service if wish else None
 
     def _plan(self, service: str) -> list[Planned]:
         wish = self._wishes.get(service)
@@ -329,18 +322,7 @@ def _refuse(name: str, service: str, reason: str, message: str) -> Planned:
     return Planned(name=name, service=service, refusals=(refusal,))
 
 
-def _of_service(refusal: Refusal, key: ServiceKey | None) -> Refusal:
-    return Refusal(
-        cluster=refusal.cluster, object=refusal.object, reason=refusal.reason, message=refusal.message, service=key
-    )
-
-
 def _untold(item: Planned, before: Mapping[str, tuple[Refusal, ...]]) -> tuple[Refusal, ...]:
     """A provider's refusal stands until the next attempt has ended otherwise."""
     found = before.get(item.name, ()) if item.change else ()
     return tuple(refusal for refusal in found if refusal.reason == PROVIDER_REFUSED)
-
-
-def _flat(refusals: Mapping[str, Mapping[str, tuple[Refusal, ...]]]) -> tuple[Refusal, ...]:
-    found = [refusal for names in refusals.values() for group in names.values() for refusal in group]
-    return tuple(sorted(found, key=lambda refusal: (refusal.object, refusal.reason, str(refusal.service))))
