@@ -109,6 +109,9 @@ def test_a_cluster_already_in_the_table_goes_before_a_newcomer() -> None:
     fleet.listed("us", older)
     assert fleet.names("web") == ("www.example.org",)
     assert set(fleet.endpoints("web")) == {"eu"}
+    fleet.upsert("eu", balanced("web", "www.eu.example.org"))
+    assert fleet.names("web") == ("www.eu.example.org",)
+    assert set(fleet.endpoints("web")) == {"eu"}
 
 
 def test_the_view_that_comes_to_be_trusted_again_is_judged_at_once(fleet: FoldingFleet) -> None:

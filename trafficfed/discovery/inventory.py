@@ -158,7 +158,7 @@ class Inventory:
             dirty |= self._drop(view)
             self._sources.pop(cluster)
             self._add(view.cluster, known=False)
-        return Taken(frozenset(self._with_rivals(dirty)))
+        return Taken(frozenset(dirty))
 
     def configure(self, clusters: Mapping[str, Cluster], zones: Sequence[Zone]) -> frozenset[ServiceKey]:
         """Take over a new configuration; every service is to be folded again. A cluster that is configured no longer
@@ -286,18 +286,7 @@ class Inventory:
     def _taken(self, view: ClusterView, dirty: set[ServiceKey], now_s: float) -> Taken:
         name = view.cluster.name
         self._sources[name] = self._assessed(view, self._sources[name], now_s)
-        return Taken(frozenset(self._with_rivals(dirty)), self._sources[name])
-
-    def _with_rivals(self, keys: set[ServiceKey]) -> set[ServiceKey]:
-        """The keys, and those that claim a hostname which one of them has: what one loses another may gain."""
-        found = set(keys)
-        for key in keys:
-            row = self._rows.get(key)
-            hostnames = set(row.service.hostnames) if row is not None else set()
-            for cluster in self._index.clusters(key):
-                hostnames.update(self._views[cluster].services.claims[key].hostnames)
-            found.update(*map(self._index.stating, hostnames))
-        return found
+        return Taken(frozenset(dirty), self._sources[name])
 
     def _assessed(self, view: ClusterView, source: Source, now_s: float) -> Source:
         freshness, reason = self._freshness(view, source)
