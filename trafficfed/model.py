@@ -354,22 +354,34 @@ class Zone(Value, frozen=True, kw_only=True):
 
 
 class Routing(Value, frozen=True, kw_only=True):
-    """A provider's own steering attached to one record set; unused fields stay at their defaults."""
+    """A provider's own steering attached to one record set; unused fields stay at their defaults.
+
+    ``set_id`` tells apart the sets of one name and type. ``failover`` is primary or secondary, ``health_check`` the
+    provider's own check that takes the set out, by its id there. ``extra`` is what else the provider has attached that
+    we have no word for, as text: such a set is never ours, but it can be told apart and given back unchanged.
+    """
 
     set_id: str
     weight: int | None = None
     where: Where | None = None
     failover: str = ""
+    health_check: str = ""
+    extra: str = ""
 
 
 class RecordSet(Value, frozen=True, kw_only=True):
-    """A DNS RRset. ``name`` is lower case without the final dot, ``values`` are in presentation form, sorted."""
+    """A DNS RRset. ``name`` is lower case without the final dot, ``values`` are in presentation form, sorted.
+
+    ``alias``: the one value is the name of another record set of the same type, whose data the provider answers; the
+    TTL is that one's then, and 0 here.
+    """
 
     name: str
     type: str
     ttl: int
     values: tuple[str, ...]
     routing: Routing | None = None
+    alias: bool = False
 
 
 class NameChange(Value, frozen=True, kw_only=True):
@@ -411,6 +423,8 @@ class Capabilities(Value, frozen=True, kw_only=True):
     ``authorities`` are the name servers (``host:port``) to ask whether what was written is answered; empty = unknown.
     ``routing`` is how weights and geography are put into records: empty (not at all), ``tree`` (sets with identifiers
     and aliases between them, as Route 53 has), ``policy`` (one routing policy for a name and type, as Google has).
+    ``geo`` may hold ``subdivision:US`` where only those of one country are known. ``checks`` are the provider's own
+    health checks by cluster (cluster, id): with them it can fail over by itself.
     """
 
     weighted: bool = False
@@ -425,3 +439,4 @@ class Capabilities(Value, frozen=True, kw_only=True):
     fence: str = "none"
     authorities: tuple[str, ...] = ()
     routing: str = ""
+    checks: tuple[tuple[str, str], ...] = ()
