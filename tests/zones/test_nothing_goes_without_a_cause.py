@@ -120,6 +120,7 @@ async def test_orphans_stay_while_the_view_is_not_whole(rig: Rig) -> None:
     rig.restart()
     await rig.settle()
     assert rig.at("web") == {"A": ("192.0.2.1",)}
+    assert rig.publisher.refusals == ()
     rig.publisher.view_complete(True)
     await rig.settle()
     assert rig.at("web") == {}
