@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import gc
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -50,17 +51,29 @@ from trafficfed.zones.publisher import ZonePublisher
 EMBEDDED = "embedded"
 """The provider kind whose name servers hold whole decisions and follow the feed."""
 
+OPEN_FILES = 8192
+"""Twice what the prober has under way at most; watches, feeds and the API take some hundreds."""
+
 
 def run(settings: Settings) -> None:
     """The controller, until SIGTERM or SIGINT. Raises ConfigError or Refused where it cannot start."""
     # Events decode into structs that the collector need not visit; what it does visit lives long.
     gc.set_threshold(50_000, 20, 100)
+    _raise_open_files()
     uvloop.run(_until_told(settings))
 
 
 def plan(settings: Settings) -> PlanView:
     """What the controller would change if it started now. Reads everything, writes nothing."""
     return uvloop.run(_plan(settings, SystemClock()))
+
+
+def _raise_open_files() -> None:
+    """Every probe under way is an open file; what the administrator allows is taken up to what is of use."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _until_told(settings: Settings) -> None:

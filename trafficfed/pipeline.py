@@ -208,7 +208,18 @@ class Pipeline:
         while (at_s := self.next_wake_s()) is not None and at_s <= now_s:
             key = heapq.heappop(self._wakes)[1]
             del self._wake_of[key]
-            self._judging.setdefault(key, "timer")
+            if (later_s := self.records.sleeps_until(key, now_s)) is None:
+                self._judging.setdefault(key, "timer")
+            else:
+                self.wake_at(key, later_s)
+
+    def wake_at(self, key: ServiceKey, at_s: float | None) -> None:
+        """Judge a service again at this moment, or not before something happens to it."""
+        if at_s is None:
+            self._wake_of.pop(key, None)
+        elif self._wake_of.get(key) != at_s:
+            self._wake_of[key] = at_s
+            heapq.heappush(self._wakes, (at_s, key))
 
     def _sources_changed(self) -> Iterable[ReportEvent]:
         for name, source in sorted(self._sources.items()):
@@ -275,7 +286,7 @@ class _Settling:
         self.decided.add(key)
         self._mark(self._of.records.forget(key))
         self._of._judging.pop(key, None)
-        self._of._wake_of.pop(key, None)
+        self._of.wake_at(key, None)
         self._set_targets(key, ())
         self._suspect(key, frozenset())
         self.reports.append(Decided(key, "object", "gone"))
@@ -287,7 +298,7 @@ class _Settling:
     def _judge(self, row: Row, cause: str) -> None:
         judged = self._of.records.judge(row, self._sources, self._controls, self._now_s)
         self._report_verdicts(row, judged.verdicts)
-        self._schedule(row.key, judged.wake_at_s)
+        self._of.wake_at(row.key, judged.wake_at_s)
         self._suspect(row.key, frozenset(judged.suspicious))
         self._decide(replace(row, verdicts=judged.verdicts), cause)
 
@@ -311,13 +322,6 @@ class _Settling:
                 self._of._probed[key] = wanted
             else:
                 del self._of._probed[key]
-
-    def _schedule(self, key: ServiceKey, at_s: float | None) -> None:
-        if at_s is None:
-            self._of._wake_of.pop(key, None)
-        elif self._of._wake_of.get(key) != at_s:
-            self._of._wake_of[key] = at_s
-            heapq.heappush(self._of._wakes, (at_s, key))
 
     def _suspect(self, key: ServiceKey, places: frozenset[tuple[str, str]]) -> None:
         before = self._of._suspected.pop(key, frozenset())

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api.cluster_watch import ClusterWatch
@@ -32,7 +34,7 @@ class Connection:
         report: Report,
         found: Callable[[str], None],
     ) -> None:
-        """``found`` is told the API server's URL once it is known."""
+        """``found`` is told the API server's URL once it is known, with an address in place of its name."""
         self._name, self._connect, self._sink = name, connect, sink
         self._clock, self._report, self._found = clock, report, found
         self._events: EventWriter | None = None
@@ -55,7 +57,8 @@ class Connection:
                         self._sink(self._name, Lost(resource.kind, said))
                 await asyncio.sleep(RETRY_S)
             else:
-                self._found(credentials.server)
+                for url in await _located(credentials.server):
+                    self._found(url)
                 await self._watch(credentials)
 
     def _event_failed(self, reason: str) -> None:
@@ -72,3 +75,15 @@ class Connection:
         finally:
             self._events = None
             await transport.close()
+
+
+async def _located(url: str) -> tuple[str, ...]:
+    """The URL with each address that its host has now; none where it cannot be resolved."""
+    parts = urlsplit(url)
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return ()  # the watch tells about it, with its reason
+    hosts = sorted({str(address[0]) for *_, address in found})
+    return tuple(f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}" for host in hosts)
