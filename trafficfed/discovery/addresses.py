@@ -1,11 +1,16 @@
 """Addresses as canonical text, and the blocks that no zone publishes unless it lists them (law 11)."""
 
 import ipaddress
+import re
 
 from trafficfed.errors import ConfigError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+"""The one canonical text of IPv4: four decimal numbers without leading zeros (which some read as octal)."""
 
 
 def parse_address(text: str) -> Address:
@@ -35,10 +40,7 @@ def canonical_literal(text: str) -> str | None:
     """
     if ":" in text:
         return str(parse_address(text))
-    try:
-        return str(ipaddress.IPv4Address(text)) if text[-1:].isdigit() else None
-    except ValueError:
-        return None
+    return text if _IPV4.fullmatch(text) else None
 
 
 def parse_network(text: str) -> Network:

@@ -34,6 +34,8 @@ def admit(
     while True:
         admission = _Admission(key, offers, nameless, inventory, owner_of)
         admitted = admission.run(incumbent)
+        if len(admitted.members) == len(offers):
+            return admitted
         found = admission.without_a_name()
         if found <= nameless:
             return admitted
@@ -55,13 +57,18 @@ class _Admission:
         self._hostnames: list[str] = []
         self._refusals: list[Refusal] = []
         self._offers = offers
-        able = [offer for offer in offers if offer.old is not None or offer.targets]
-        self._members = [offer for offer in able if offer.old is not None and offer.cluster not in nameless]
-        self._newcomers = [offer for offer in able if offer.old is None and offer.cluster not in nameless]
-        self._nameless = [offer for offer in able if offer.cluster in nameless]
+        self._members: list[Offer] = []
+        self._newcomers: list[Offer] = []
+        self._nameless: list[Offer] = []
         for offer in offers:
             if offer.is_waiting:
                 self._refuse([offer], "NoAddress", _waiting_text(offer))
+            if offer.cluster in nameless:
+                self._nameless.append(offer)
+            elif offer.old is not None:
+                self._members.append(offer)
+            elif offer.targets:
+                self._newcomers.append(offer)
 
     def run(self, incumbent: Sequence[str]) -> Admitted:
         stated = {name for offer in self._offers for name in offer.stated}

@@ -19,6 +19,8 @@ EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
 
 Name = tuple[str, str]
 
+_ALWAYS_NEEDED: tuple[type[wire.Watched], ...] = (wire.Service, wire.EndpointSlice)
+
 
 class Services:
     """The claims of one cluster by key; tells which keys an event changed."""
@@ -197,10 +199,9 @@ class ClusterView:
 
     def lost(self) -> str:
         """Why this view is not kept up to date, empty where it is. Nodes count only where addresses come from them."""
-        needed: list[type[wire.Watched]] = [wire.Service, wire.EndpointSlice]
-        if self.services.via_nodes:
-            needed.append(wire.Node)
-        return "; ".join(f"{kind.__name__}s: {self.kinds[kind].reason}" for kind in needed if not self.kinds[kind].live)
+        needed = (wire.Service, wire.EndpointSlice, wire.Node) if self.services.via_nodes else _ALWAYS_NEEDED
+        lost = [kind for kind in needed if not self.kinds[kind].live]
+        return "; ".join([f"{kind.__name__}s: {self.kinds[kind].reason}" for kind in lost]) if lost else ""
 
     def other_uid(self, known: str) -> str:
         """The kube-system UID of an API server that is not the known one."""

@@ -49,14 +49,12 @@ class _Sifting:
     def usable(self, targets: Targets) -> Targets:
         addresses = self._allowed(targets.addresses)
         hostnames = tuple([name for name in targets.hostnames if self._may_point_at(name)])
-        return (
-            targets
-            if (addresses, hostnames) == (targets.addresses, targets.hostnames)
-            else Targets(addresses, hostnames)
-        )
+        return Targets(addresses, hostnames)
 
-    def found(self, names: Iterable[str]) -> tuple[str, ...]:
+    def found(self, names: Sequence[str]) -> tuple[str, ...]:
         """What the hostnames resolve to; what the table has where they do not, or to nothing that is allowed."""
+        if not names:
+            return ()
         addresses: set[str] = set()
         for name in names:
             addresses.update(self._allowed(self._sieve.resolved(name) or ()) or self._known(name))

@@ -142,8 +142,12 @@ def _contested(
 ) -> tuple[S, list[Refusal]]:
     """One setting of the whole service. The table's value holds while any cluster states it, or may state it for all
     that is known; else the oldest object that states one decides. Who states another value gets a Conflict."""
-    stating = [(offer, value) for offer in members if (value := stated(offer.claim)) is not None]
-    silent = any(offer.is_silent_on(annotation) for offer in members)
+    stating, silent = [], False
+    for offer in members:
+        if (value := stated(offer.claim)) is not None:
+            stating.append((offer, value))
+        elif offer.is_silent_on(annotation):
+            silent = True
     if before is not None and (silent or any(value == before for _, value in stating)):
         winner = before
     elif stating:
@@ -167,7 +171,7 @@ def _departed(
     now = {endpoint.cluster: endpoint for endpoint in endpoints}
     found = []
     for old in row.endpoints if row is not None else ():
-        after = now.get(old.cluster, Endpoint(cluster=old.cluster))
+        after = now.get(old.cluster) or Endpoint(cluster=old.cluster)
         if (old.addresses, old.hostnames, old.resolved) == (after.addresses, after.hostnames, after.resolved):
             continue
         gone = {*old.targets, *old.hostnames} - {*after.targets, *after.hostnames}

@@ -70,10 +70,15 @@ class Guard:
     def lets_through(self, targets: Targets, cluster: str, hostnames: Sequence[str]) -> bool:
         """Whether any of the targets may stand behind all the hostnames; where a load balancer's name leads is seen
         only when it is resolved."""
-        return bool(targets.hostnames) or any(
-            not any(self.objection(address, cluster, hostname) for hostname in hostnames)
-            for address in targets.addresses
-        )
+        if targets.hostnames:
+            return True
+        for address in targets.addresses:
+            for hostname in hostnames:
+                if self.objection(address, cluster, hostname):
+                    break
+            else:
+                return True
+        return False
 
     def _judge(self, text: str, cluster: str, zone: Zone) -> str:
         try:

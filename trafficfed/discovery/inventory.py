@@ -108,10 +108,7 @@ class Inventory:
         for cluster, view in self._views.items():
             self._sources[cluster] = self._assessed(view, self._sources[cluster], now_s)
         gone = {endpoint.cluster for row in self._rows.values() for endpoint in row.endpoints} - self._views.keys()
-        reason = "not in the configuration; its endpoints stay until it is forgotten"
-        orphans = [
-            _at(self._table_sources.get(name, Source(cluster=name)), Freshness.STALE, reason, now_s) for name in gone
-        ]
+        orphans = [_orphaned(self._table_sources.get(name) or Source(cluster=name), now_s) for name in gone]
         return tuple(sorted([*self._sources.values(), *orphans], key=lambda source: source.cluster))
 
     def take(self, cluster: str, event: wire.Event, now_s: float) -> Taken:
@@ -291,8 +288,9 @@ class Inventory:
     def _assessed(self, view: ClusterView, source: Source, now_s: float) -> Source:
         freshness, reason = self._freshness(view, source)
         revision = max(source.revision, view.revision) if view.trusted else source.revision
-        missing = tuple(sorted(view.missing))
-        return _at(replace(source, revision=revision, missing=missing), freshness, reason, now_s)
+        missing = tuple(sorted(view.missing)) if view.missing else ()
+        since_s = source.since_s if source.freshness is freshness and source.since_s else now_s
+        return replace(source, freshness=freshness, reason=reason, since_s=since_s, revision=revision, missing=missing)
 
     def _freshness(self, view: ClusterView, source: Source) -> tuple[Freshness, str]:
         lost = view.lost()
@@ -334,7 +332,8 @@ def _only(kind: type[W], objects: Iterable[wire.Watched]) -> Iterator[W]:
     return (object_ for object_ in objects if isinstance(object_, kind))
 
 
-def _at(source: Source, freshness: Freshness, reason: str, now_s: float) -> Source:
-    """The source in its present state; ``since_s`` moves only with the freshness."""
-    since_s = source.since_s if source.freshness == freshness and source.since_s else now_s
-    return replace(source, freshness=freshness, reason=reason, since_s=since_s)
+def _orphaned(source: Source, now_s: float) -> Source:
+    """What is said of a cluster that the table has and the configuration has not."""
+    reason = "not in the configuration; its endpoints stay until it is forgotten"
+    since_s = source.since_s if source.freshness is Freshness.STALE and source.since_s else now_s
+    return replace(source, freshness=Freshness.STALE, reason=reason, since_s=since_s)

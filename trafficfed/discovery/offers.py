@@ -28,7 +28,7 @@ class Offer(Value, frozen=True, kw_only=True):
     def is_waiting(self) -> bool:
         """Whether the object is in order but has no address, or none any more."""
         claim = self.claim
-        return claim is not None and not self.targets and claim.targets_known and "target" not in claim.broken
+        return not self.targets and claim is not None and claim.targets_known and "target" not in claim.broken
 
     def is_silent_on(self, annotation: str) -> bool:
         """Whether what this cluster says on a setting cannot be known now, so that the table's value stands for it."""
