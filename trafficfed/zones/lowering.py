@@ -4,6 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from trafficfed.model import Capabilities, Decision, Form, RecordSet, Value, Zone
 from trafficfed.zones.pools import carrying, families, one_hostname, uneven
+from trafficfed.zones.routing_policy import lower_to_policies
+
+_MEANS = {"": "plain record sets", "policy": "routing policies", "tree": "record sets with routing"}
 
 
 class Lowered(Value, frozen=True, kw_only=True):
@@ -20,20 +23,23 @@ class Lowered(Value, frozen=True, kw_only=True):
 
 
 def lower(decision: Decision, capabilities: Capabilities, zone: Zone, zones: Sequence[Zone] = ()) -> Lowered:
-    """The default rule's pool as A, AAAA or CNAME; ``zones`` are all configured ones: a name belongs to the deepest.
+    """The default rule's pool as A, AAAA or CNAME, or as much of all rules as the provider's routing can hold.
 
-    A loss (``geo``, ``weighted``) must be listed in ``zone.approximate``, else the decision is refused.
+    ``zones`` are all configured ones: a name belongs to the deepest. A loss (``geo``, ``weighted``) must be listed in ``zone.approximate``, else the decision is refused.
     """
     names = tuple(name for name in sorted(set(decision.hostnames)) if zone_of(name, (zone, *zones)) == zone.name)
     if not names:
         return Lowered()
-    losses = {word: text for word, text in (_geo_loss(decision), _weight_loss(decision)) if text}
+    ttl = max(decision.ttl, capabilities.ttl_floor)
+    if capabilities.routing == "policy":
+        sets, losses = lower_to_policies(decision, names, ttl, zone.approximate)
+    else:
+        sets = tuple(record_set for name in names for record_set in _sets(name, ttl, decision))
+        losses = {word: text for word, text in (_geo_loss(decision), _weight_loss(decision)) if text}
     texts = tuple(f"{word}: {text}" for word, text in sorted(losses.items()))
     missing = sorted(losses.keys() - set(zone.approximate))
     if missing:
-        return Lowered(names=names, losses=texts, refusal=_refusal(texts, missing, zone))
-    ttl = max(decision.ttl, capabilities.ttl_floor)
-    sets = tuple(record_set for name in names for record_set in _sets(name, ttl, decision))
+        return Lowered(names=names, losses=texts, refusal=_refusal(texts, missing, zone, _MEANS[capabilities.routing]))
     return Lowered(names=names, sets=sets, losses=texts)
 
 
@@ -76,8 +82,8 @@ def _weight_loss(decision: Decision) -> tuple[str, str]:
     return "weighted", "every address is answered with the same share" if lost else ""
 
 
-def _refusal(texts: Sequence[str], missing: Sequence[str], zone: Zone) -> str:
+def _refusal(texts: Sequence[str], missing: Sequence[str], zone: Zone, means: str) -> str:
     return (
-        f"plain record sets cannot express this ({'; '.join(texts)}): accept it with approximate: "
+        f"{means} cannot express this ({'; '.join(texts)}): accept it with approximate: "
         f"[{', '.join(missing)}] in zone {zone.name}, or publish the zone at a provider that can"
     )
