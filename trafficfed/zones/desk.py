@@ -275,7 +275,7 @@ class ZoneDesk:
             owner=self._owner,
             service=service,
             wished=wished,
-            sets=tuple(found for found in wish.sets if found.name == name) if wish and wished else (),
+            sets=wish.sets_of(name) if wish and wished else (),
             known=frozenset().union(*(cause.known for cause in causes)),
             departed=frozenset().union(*(cause.departed for cause in causes)),
             released=any(name in cause.released for cause in causes),

@@ -4,9 +4,10 @@ It stands at ``_trafficfed-owner.<name>`` and reads::
 
     "trafficfed/1 owner=prod service=default/shop/web state=done A=9f86d081884c7d65 AAAA=-"
 
-Each record type that is ours is followed by a digest of the values we last wrote. While a change is under way at a
-provider without transactions the state is ``pending`` and a type carries two digests, of the values before and after;
-``-`` stands for no record. Spaces and other unusual characters are percent-encoded.
+Each record type that is ours is followed by a digest of what we last wrote: the values, and where a provider steers by
+itself the routing of every set of that type, those below ``_trafficfed-pool.<name>`` included. While a change is under
+way at a provider without transactions the state is ``pending`` and a type carries two digests, of the values before
+and after; ``-`` stands for no record. Spaces and other unusual characters are percent-encoded.
 """
 
 import hashlib
@@ -14,12 +15,17 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, unquote
 
+import msgspec
+
 from trafficfed.model import RecordSet, Value
 
 LABEL = "_trafficfed-owner"
 WILDCARD = "_wildcard"
 FENCE_LABEL = "_trafficfed"
 """``_trafficfed.<zone>`` is kept for the record that carries the term of a leadership."""
+
+POOL_LABEL = "_trafficfed-pool"
+"""Below ``_trafficfed-pool.<name>`` stand the record sets that aliases at the name lead to."""
 
 TTL = 300
 ABSENT = "-"
@@ -67,16 +73,64 @@ def name_of_marker(name: str) -> str | None:
     return f"*{marked[len(WILDCARD) :]}" if marked.startswith(f"{WILDCARD}.") else marked
 
 
+def pool_name(name: str, branch: str) -> str:
+    """Where the sets of one branch of a name's routing stand; ``branch`` is a single label.
+
+    >>> pool_name("*.example.org", "continent-eu")
+    'continent-eu._trafficfed-pool._wildcard.example.org'
+    """
+    return f"{branch}.{POOL_LABEL}.{WILDCARD if name.startswith('*.') else ''}{name.removeprefix('*')}"
+
+
+def name_of_pool(name: str) -> str | None:
+    """The name whose routing leads here, None where it is no such name.
+
+    >>> name_of_pool("continent-eu._trafficfed-pool._wildcard.example.org")
+    '*.example.org'
+    """
+    label, _, named = name.partition(".")[2].partition(".")
+    if label != POOL_LABEL:
+        return None
+    return f"*{named[len(WILDCARD) :]}" if named.startswith(f"{WILDCARD}.") else named
+
+
+def by_type(record_sets: Iterable[RecordSet]) -> dict[str, tuple[RecordSet, ...]]:
+    """Record sets of one name and its branches, those of a type together: they are ours together, or not at all."""
+    groups: dict[str, list[RecordSet]] = {}
+    for record_set in record_sets:
+        groups.setdefault(record_set.type, []).append(record_set)
+    return {rdtype: tuple(group) for rdtype, group in groups.items()}
+
+
+def set_id(record_set: RecordSet) -> str:
+    """What tells a set from the others of its name and type, empty for a plain one."""
+    return record_set.routing.set_id if record_set.routing else ""
+
+
 def digest(record_set: RecordSet | None) -> str:
     """64 bits of SHA-256 over the values. The TTL is left out: prerequisites of RFC 2136 cannot see it."""
     if record_set is None:
         return ABSENT
-    return hashlib.sha256("\n".join(record_set.values).encode()).hexdigest()[:_DIGEST_DIGITS]
+    return _hash("\n".join(record_set.values).encode())
+
+
+def digest_of(group: Iterable[RecordSet]) -> str:
+    """The digest of all sets of one type together: of their names, routing and values, in whatever order they come."""
+    sets = sorted(group, key=lambda found: (found.name, set_id(found)))
+    if not sets:
+        return ABSENT
+    if len(sets) == 1 and not (sets[0].routing or sets[0].alias or name_of_pool(sets[0].name)):
+        return digest(sets[0])
+    return _hash(msgspec.json.encode([msgspec.structs.replace(found, ttl=0) for found in sets]))
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:_DIGEST_DIGITS]
 
 
 def done_marker(owner: str, service: str, record_sets: Iterable[RecordSet]) -> Marker:
     """The marker that goes with these record sets once they are written."""
-    types = tuple(sorted((record_set.type, (digest(record_set),)) for record_set in record_sets))
+    types = tuple(sorted((rdtype, (digest_of(group),)) for rdtype, group in by_type(record_sets).items()))
     return Marker(owner=owner, service=service, types=types)
 
 

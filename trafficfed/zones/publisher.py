@@ -12,7 +12,6 @@ from trafficfed.reports import ProviderFailed, Published, Report
 from trafficfed.zones.backoff import Backoff
 from trafficfed.zones.brakes import Held
 from trafficfed.zones.desk import Pending, ZoneDesk
-from trafficfed.zones.ownership import marker_name
 from trafficfed.zones.plan import Planned
 from trafficfed.zones.verify import Verifier
 from trafficfed.zones.view import ZoneView
@@ -205,18 +204,21 @@ class ZonePublisher:
     async def _reread(self) -> None:
         """Learn what stands at the names whose last write ended otherwise than done."""
         names = sorted(self._desk.uncertain)[:REREAD_NAMES]
-        owner_names = [owner_name for name in names for owner_name in (name, marker_name(name))]
+        owner_names = [owner_name for name in names for owner_name in self._desk.view.owner_names(name)]
         found: dict[str, list[RecordSet]] = {}
         for record_set in await self._provider.read_names(self._zone.name, owner_names, APPLY_S):
             found.setdefault(record_set.name, []).append(record_set)
         for name in names:
-            self._desk.take_in(name, (*found.get(name, ()), *found.get(marker_name(name), ())))
+            at = self._desk.view.owner_names(name)
+            self._desk.take_in(name, [there for owner_name in at for there in found.get(owner_name, ())])
 
     async def _apply(self, batch: Sequence[Planned]) -> None:
         size = self._provider.capabilities.batch
         for at in range(0, len(batch), size):
             part = batch[at : at + size]
             changes = [planned.change for planned in part if planned.change]
+            for change in changes:
+                self._desk.view.expect(change)
             try:
                 results = await self._provider.apply(self._zone.name, changes, APPLY_S)
             except BaseException as error:

@@ -13,7 +13,6 @@ import dns.rdatatype
 from trafficfed.model import NameChange, RecordSet, Value
 from trafficfed.ports import Clock
 from trafficfed.reports import Report, Verified
-from trafficfed.zones.ownership import marker_name
 
 DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Waits before each attempt. Secondaries follow by NOTIFY and transfer, within seconds where they are well set up."""
@@ -35,7 +34,7 @@ class Expectation(Value, frozen=True, kw_only=True):
 
 
 def expectation(change: NameChange, event_at_s: float) -> Expectation:
-    """What clients shall see after a change; markers are no concern of theirs."""
+    """What clients shall see after a change; of types that the provider steers, each client sees something else."""
     before, after = _data(change.name, change.before), _data(change.name, change.after)
     return Expectation(
         name=change.name,
@@ -123,4 +122,5 @@ async def ask_udp(authority: str, name: str, rdtype: str) -> frozenset[str] | No
 
 
 def _data(name: str, record_sets: Sequence[RecordSet]) -> dict[str, tuple[str, ...]]:
-    return {found.type: found.values for found in record_sets if found.name != marker_name(name)}
+    routed = {found.type for found in record_sets if found.routing or found.alias}
+    return {found.type: found.values for found in record_sets if found.name == name and found.type not in routed}

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from trafficfed.model import Capabilities, RecordSet, Row, ServiceKey, Value, Zone
 from trafficfed.zones.lowering import Lowered, lower
+from trafficfed.zones.ownership import name_of_pool
 
 
 class Wish(Value, frozen=True, kw_only=True):
@@ -24,6 +25,10 @@ class Wish(Value, frozen=True, kw_only=True):
     released: frozenset[str] = frozenset()
     refusal: str = ""
     event_at_s: float = 0.0
+
+    def sets_of(self, name: str) -> tuple[RecordSet, ...]:
+        """What shall stand at one name and at the branches of its routing."""
+        return tuple(found for found in self.sets if name in (found.name, name_of_pool(found.name)))
 
     def after(self, earlier: "Wish", published: frozenset[str]) -> "Wish":
         """This wish with the causes of an earlier one that is not carried out yet, for what is still published."""
