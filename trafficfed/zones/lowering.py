@@ -25,7 +25,8 @@ class Lowered(Value, frozen=True, kw_only=True):
 def lower(decision: Decision, capabilities: Capabilities, zone: Zone, zones: Sequence[Zone] = ()) -> Lowered:
     """The default rule's pool as A, AAAA or CNAME, or as much of all rules as the provider's routing can hold.
 
-    ``zones`` are all configured ones: a name belongs to the deepest. A loss (``geo``, ``weighted``) must be listed in ``zone.approximate``, else the decision is refused.
+    ``zones`` are all configured ones: a name belongs to the deepest. A loss (``geo``, ``weighted``) must be listed in
+    ``zone.approximate``, else the decision is refused.
     """
     names = tuple(name for name in sorted(set(decision.hostnames)) if zone_of(name, (zone, *zones)) == zone.name)
     if not names:
