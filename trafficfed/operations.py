@@ -16,7 +16,6 @@ from trafficfed.observe.showing import (
 )
 from trafficfed.observe.stored import unknown_name
 from trafficfed.observe.views import (
-    ChangeView,
     DoneView,
     ExplainView,
     HeldView,
@@ -26,7 +25,8 @@ from trafficfed.observe.views import (
 )
 from trafficfed.ports import Clock
 from trafficfed.steering.explain import explain
-from trafficfed.zones.publication import is_in
+from trafficfed.zones.brakes import Held
+from trafficfed.zones.publication import Outlet, is_in
 
 CLUSTER_ID = "cluster:"
 """Prefix of the confirm id of a Suspect cluster; those of brakes are hashes."""
@@ -79,18 +79,20 @@ class ControllerOperations:
         return explain_view(host, told)
 
     def plan(self) -> PlanView:
-        changes: list[ChangeView] = []
-        for outlet, publisher in self._controller.publication.publishers:
-            changes += [
-                change_view(outlet.provider, outlet.zone.name, change) for change in publisher.pending().changes
-            ]
         pipeline = self._controller.pipeline
+        pending = [(outlet, publisher.pending()) for outlet, publisher in self._controller.publication.publishers]
         unseen = tuple(f"cluster {name} was never seen: what it offers is not known" for name in pipeline.unseen)
         return PlanView(
             owner=self._owner,
-            changes=tuple(changes),
-            refusals=tuple(map(refusal_view, self._refusals())),
-            held=self._held(),
+            changes=tuple(
+                change_view(outlet.provider, outlet.zone.name, change)
+                for outlet, now in pending
+                for change in now.changes
+            ),
+            refusals=tuple(
+                map(refusal_view, (*pipeline.refusals, *(refusal for _, now in pending for refusal in now.refusals)))
+            ),
+            held=(*self._suspects(), *(_held(outlet, held) for outlet, now in pending for held in now.held)),
             losses=self._controller.publication.losses,
             incomplete=(*self._controller.gate.waiting_for(), *unseen, *self._failing()),
         )
@@ -131,17 +133,16 @@ class ControllerOperations:
         )
 
     def _held(self) -> tuple[HeldView, ...]:
-        brakes = [
-            HeldView(confirm_id=held.confirm_id, message=held.message, provider=outlet.provider, zone=outlet.zone.name)
-            for outlet, publisher in self._controller.publication.publishers
-            for held in publisher.held
-        ]
-        suspects = [
+        publishers = self._controller.publication.publishers
+        brakes = (_held(outlet, held) for outlet, publisher in publishers for held in publisher.held)
+        return (*self._suspects(), *brakes)
+
+    def _suspects(self) -> tuple[HeldView, ...]:
+        return tuple(
             HeldView(confirm_id=f"{CLUSTER_ID}{name}", message=source.reason, cluster=name)
             for name, source in sorted(self._controller.pipeline.table.sources.items())
             if source.freshness is Freshness.SUSPECT
-        ]
-        return (*suspects, *brakes)
+        )
 
     def _providers(self) -> tuple[ProviderView, ...]:
         published = [
@@ -168,3 +169,7 @@ class ControllerOperations:
             for outlet in self._controller.publication.fed
         ]
         return (*published, *fed)
+
+
+def _held(outlet: Outlet, held: Held) -> HeldView:
+    return HeldView(confirm_id=held.confirm_id, message=held.message, provider=outlet.provider, zone=outlet.zone.name)

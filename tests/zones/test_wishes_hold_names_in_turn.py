@@ -15,7 +15,7 @@ from trafficfed.model import (
     Where,
     Zone,
 )
-from trafficfed.zones.wish import Wish, known_targets, make_wish, re_resolved
+from trafficfed.zones.wish import Wish, known_targets, make_wish
 from trafficfed.zones.wishes import Turns, Wishes
 
 
@@ -109,14 +109,6 @@ def test_a_row_knows_every_target_it_may_ever_answer() -> None:
     eu = Endpoint(cluster="eu", addresses=("192.0.2.1",), hostnames=("LB.example.net",), resolved=("192.0.2.2",))
     known = known_targets(row(eu, fallback=("192.0.2.8",), last_good=("192.0.2.9",)))
     assert known == {"192.0.2.1", "192.0.2.2", "192.0.2.8", "192.0.2.9", "lb.example.net"}
-
-
-def test_addresses_that_a_load_balancer_changed_departed_and_others_did_not() -> None:
-    old = Endpoint(cluster="eu", hostnames=("lb.example.net",), resolved=("192.0.2.1", "192.0.2.2"))
-    new = Endpoint(cluster="eu", hostnames=("lb.example.net",), resolved=("192.0.2.2", "192.0.2.3"))
-    gone = Endpoint(cluster="us", hostnames=("us.example.net",), resolved=("192.0.2.7",))
-    assert re_resolved(row(old, gone), row(new)) == {"192.0.2.1"}
-    assert re_resolved(None, row(new)) == frozenset()
 
 
 def test_a_row_becomes_a_wish_with_its_causes() -> None:

@@ -73,17 +73,3 @@ def known_targets(row: Row) -> frozenset[str]:
     """Every address and hostname that the row may make us answer, now or after the next verdict."""
     offered = {target for endpoint in row.endpoints for target in (*endpoint.targets, *endpoint.hostnames)}
     return frozenset(target.lower() for target in {*offered, *row.service.fallback, *row.last_good})
-
-
-def re_resolved(before: Row | None, after: Row) -> frozenset[str]:
-    """Addresses that left because a load balancer's hostname, still offered by the cluster, now resolves to others."""
-    if before is None:
-        return frozenset()
-    offers = {endpoint.cluster: endpoint for endpoint in after.endpoints}
-    old = {
-        target
-        for endpoint in before.endpoints
-        if endpoint.cluster in offers and set(endpoint.hostnames) & set(offers[endpoint.cluster].hostnames)
-        for target in endpoint.resolved
-    }
-    return frozenset(old - known_targets(after))
