@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from trafficfed.model import Capabilities, Decision, Form, RecordSet, Value, Zone
 from trafficfed.zones.pools import carrying, families, one_hostname, uneven
 from trafficfed.zones.routing_policy import lower_to_policies
+from trafficfed.zones.routing_tree import lower_to_tree
 
 _MEANS = {"": "plain record sets", "policy": "routing policies", "tree": "record sets with routing"}
 
@@ -34,6 +35,8 @@ def lower(decision: Decision, capabilities: Capabilities, zone: Zone, zones: Seq
     ttl = max(decision.ttl, capabilities.ttl_floor)
     if capabilities.routing == "policy":
         sets, losses = lower_to_policies(decision, names, ttl, zone.approximate)
+    elif capabilities.routing == "tree":
+        sets, losses = lower_to_tree(decision, names, ttl, capabilities)
     else:
         sets = tuple(record_set for name in names for record_set in _sets(name, ttl, decision))
         losses = {word: text for word, text in (_geo_loss(decision), _weight_loss(decision)) if text}
