@@ -117,6 +117,7 @@ class GlobalService(Value, frozen=True, kw_only=True):
     """One federated Service: its names and how clients are spread over its endpoints.
 
     ``steering`` is the chain, e.g. ``("geo", "failover", "weighted")``: its words are applied from left to right.
+    ``form`` follows the kinds of the endpoints, not their health, unless a user stated one (``stated_form``).
     ``origin`` names the objects it was derived from (``cluster:kind/namespace/name``), for explanations.
     """
 
@@ -126,6 +127,7 @@ class GlobalService(Value, frozen=True, kw_only=True):
     health_check: HealthCheck = HealthCheck()
     ttl: int = 30
     form: Form = Form.ADDRESS
+    stated_form: Form | None = None
     when_all_down: WhenAllDown = WhenAllDown.ALL
     fallback: tuple[str, ...] = ()
     origin: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from trafficfed.discovery.addresses import canonical_literal
 from trafficfed.discovery.healthcheck_url import parse_health_check
 from trafficfed.discovery.hostnames import canonical_hostname, claimed_hostname, quoted
 from trafficfed.errors import ConfigError
-from trafficfed.model import HealthCheck, Value
+from trafficfed.model import Form, HealthCheck, Value
 
 PREFIX = "trafficfed.io/"
 
@@ -32,6 +32,7 @@ FALLBACKS = {
     "ttl": "the table's TTL holds, 30 for a new service",
     "target": "the table's addresses hold, a new endpoint waits",
     "drain": "the table's setting holds, a new endpoint stays drained",
+    "target-form": "the form follows the endpoints",
     "traffic-policy": "only the other annotations count",
 }
 
@@ -68,6 +69,7 @@ class Stated(Value, frozen=True, kw_only=True):
     ttl: int | None = None
     target: Targets | None = None
     drained: bool | None = None
+    form: Form | None = None
     broken: tuple[str, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
 
@@ -165,6 +167,12 @@ def _target(text: str) -> Targets:
     return Targets(tuple(sorted(addresses)), tuple(sorted(hostnames)))
 
 
+def _form(text: str) -> Form:
+    if text.lower() not in tuple(Form):
+        raise ConfigError(f"{quoted(text)} is neither {' nor '.join(Form)}")
+    return Form(text.lower())
+
+
 _PARSERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "steering": ("steering", _steering),
     "weight": ("weight", _whole_number(0, LARGEST)),
@@ -173,4 +181,5 @@ _PARSERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "ttl": ("ttl", _whole_number(1, LONGEST_TTL)),
     "target": ("target", _target),
     "drain": ("drained", _drain),
+    "target-form": ("form", _form),
 }

@@ -8,7 +8,7 @@ from trafficfed.discovery.annotations import PREFIX, Stated, Targets, read_annot
 from trafficfed.discovery.hostnames import canonical_hostname
 from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api import wire
-from trafficfed.model import Cluster, HealthCheck, Refusal, ServiceKey, Value
+from trafficfed.model import Cluster, Form, HealthCheck, Refusal, ServiceKey, Value
 
 
 class Claim(Value, frozen=True, kw_only=True):
@@ -30,6 +30,7 @@ class Claim(Value, frozen=True, kw_only=True):
     health_check: HealthCheck | None = None
     ttl: int | None = None
     drained: bool | None = None
+    form: Form | None = None
     targets: Targets = Targets()
     targets_known: bool = True
     via_nodes: bool = False
@@ -89,6 +90,7 @@ def read_claim(service: wire.Service, cluster: Cluster) -> Claim | None:
         weight=stated.weight,
         tier=stated.tier,
         health_check=stated.health_check,
+        form=stated.form,
         ttl=stated.ttl,
         drained=stated.drained,
         targets=reach.targets,

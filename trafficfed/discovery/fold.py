@@ -100,18 +100,39 @@ def _service(
         paced(before.health_check, pace) if before else None,
         pace,
     )
-    only_hostnames = not any(endpoint.addresses for endpoint in endpoints)
-    has_apex = any(map(inventory.guard.is_apex, hostnames))
+    stated, further = _contested("target-form", _form, members, before.stated_form if before else None, None)
+    form, unfit = _form_of(key, stated, hostnames, endpoints, inventory)
     service = GlobalService(
         key=key,
         hostnames=hostnames,
         steering=steering,
         health_check=check,
         ttl=ttl,
-        form=Form.HOSTNAME if only_hostnames and not has_apex else Form.ADDRESS,
+        form=form,
+        stated_form=stated,
         origin=tuple(f"{endpoint.cluster}:Service/{key.namespace}/{key.name}" for endpoint in endpoints),
     )
-    return service, [*others, *more]
+    return service, [*others, *more, *further, *unfit]
+
+
+def _form_of(
+    key: ServiceKey,
+    stated: Form | None,
+    hostnames: Sequence[str],
+    endpoints: Sequence[Endpoint],
+    inventory: Inventory,
+) -> tuple[Form, list[Refusal]]:
+    """All hostnames: a CNAME; any address among them, or a name that is a zone's own: addresses. A stated form holds
+    where it can: hostnames need one of every endpoint."""
+    with_addresses = [endpoint for endpoint in endpoints if endpoint.addresses]
+    apex = next(filter(inventory.guard.is_apex, hostnames), "")
+    if stated is not Form.HOSTNAME or not (with_addresses or apex):
+        is_address = stated is Form.ADDRESS or with_addresses or apex
+        return Form.ADDRESS if is_address else Form.HOSTNAME, []
+    why = f"{apex} is a zone's own name" if apex else "it offers addresses"
+    text = f"{PREFIX}target-form: hostname cannot be, as {why}; addresses are published"
+    clusters = [endpoint.cluster for endpoint in (endpoints if apex else with_addresses)]
+    return Form.ADDRESS, [refusal(key, cluster, "FormNotPossible", text) for cluster in clusters]
 
 
 def _steering(claim: Claim | None) -> tuple[str, ...] | None:
@@ -120,6 +141,10 @@ def _steering(claim: Claim | None) -> tuple[str, ...] | None:
 
 def _ttl(claim: Claim | None) -> int | None:
     return claim.ttl if claim is not None else None
+
+
+def _form(claim: Claim | None) -> Form | None:
+    return claim.form if claim is not None else None
 
 
 def paced(check: HealthCheck, pace: HealthCheck) -> HealthCheck:
