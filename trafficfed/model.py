@@ -35,7 +35,7 @@ class Cluster(Value, frozen=True, kw_only=True):
 
     ``continent`` is a two-letter code (AF AN AS EU NA OC SA), ``country`` ISO 3166-1 alpha-2, coordinates are
     degrees. ``offers`` are the CIDR ranges this cluster may publish addresses from (law 11); empty = any
-    that the zone allows.
+    that the zone allows. ``compliance`` are the labels that placement may insist on.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Cluster(Value, frozen=True, kw_only=True):
     longitude: float | None = None
     labels: tuple[tuple[str, str], ...] = ()
     offers: tuple[str, ...] = ()
+    compliance: tuple[tuple[str, str], ...] = ()
 
 
 class HealthCheck(Value, frozen=True, kw_only=True):

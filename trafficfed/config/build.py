@@ -76,6 +76,7 @@ def _cluster(section: ClusterSection) -> Cluster:
         latitude=section.latitude,
         longitude=section.longitude,
         labels=tuple(sorted(section.labels.items())),
+        compliance=tuple(sorted(section.compliance.items())),
         offers=section.offers,
     )
     place = place_of(written)

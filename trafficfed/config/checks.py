@@ -126,7 +126,7 @@ def _files(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
         for key, child in value.items():
             if isinstance(child, str) and (key == "kubeconfig" or key.endswith("-file")):
                 yield (*path, key), child
-            elif key != "labels":
+            elif key not in ("labels", "compliance"):
                 yield from _files(child, (*path, key))
     elif isinstance(value, list):
         for at, child in enumerate(value):

@@ -37,6 +37,9 @@ class ClusterSection(Section):
     latitude: float | None = Field(None, ge=-90, le=90, description="degrees")
     longitude: float | None = Field(None, ge=-180, le=180, description="degrees")
     labels: dict[str, Text] = Field(default_factory=dict)
+    compliance: dict[str, Text] = Field(
+        default_factory=dict, description="what it is certified for; a placement policy may insist on it"
+    )
     offers: tuple[Cidr, ...] = Field((), description="what it may publish; empty = whatever its zone allows")
 
     @model_validator(mode="after")
