@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +127,24 @@ async def test_secrets_are_not_in_the_repr(tmp_path: Path) -> None:
     assert "very-secret" not in repr(found)
 
 
-async def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "nowhere"
-    assert await refusal(path) == "there is no such file; name a kubeconfig that exists"
+@pytest.mark.parametrize("name", ["nowhere", "nowhere/config", "nowhere:elsewhere"])
+async def test_a_missing_file_is_named_and_nothing_else_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    assert await refusal(tmp_path / name) == "there is no such file; name a kubeconfig that exists"
+    assert caplog.messages == []
+
+
+async def test_one_file_of_several_may_be_missing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    found = await load(f"{tmp_path / 'nowhere'}:{write(tmp_path / 'config', {'token': 't0'})}")
+    assert await found.authentication.header() == "Bearer t0"
+    assert caplog.messages == []
+
+
+async def test_home_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "config", {"token": "t0"})
+    assert await (await load("~/config")).authentication.header() == "Bearer t0"
 
 
 async def test_a_folder_is_no_kubeconfig(tmp_path: Path) -> None:
@@ -147,6 +163,62 @@ async def test_a_file_that_is_something_else_is_named(tmp_path: Path, text: str)
     path = tmp_path / "config"
     path.write_text(text)
     await refusal(path)
+
+
+ODD: tuple[Any, ...] = (None, "é", 5, [1], {"a": 1})
+WHOLE: dict[str, Any] = {
+    "clusters": [
+        {
+            "name": "c",
+            "cluster": {"server": SERVER, "certificate-authority-data": encoded(AUTHORITY.pem), "proxy-url": ""},
+        }
+    ],
+    "users": [
+        {
+            "name": "u",
+            "user": {
+                "as-groups": ["a"],
+                "exec": {"command": "aws", "env": [{"name": "A", "value": "b"}]},
+                "client-certificate-data": "",
+            },
+        }
+    ],
+    "contexts": [{"name": "eu", "context": {"cluster": "c", "user": "u"}}],
+    "current-context": "eu",
+}
+
+
+def places(node: Any, *path: str | int) -> Iterator[tuple[str | int, ...]]:
+    """The path of everything inside a document."""
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in inner:
+        yield (*path, key)
+        yield from places(value, *path, key)
+
+
+@pytest.mark.parametrize("place", list(places(WHOLE)), ids=lambda place: "-".join(map(str, place)))
+async def test_whatever_stands_in_a_field_is_read_or_refused_by_name(
+    tmp_path: Path, place: tuple[str | int, ...]
+) -> None:
+    path, refused = tmp_path / "config", []
+    for odd in ODD:
+        document = json.loads(json.dumps(WHOLE))
+        node = document
+        for key in place[:-1]:
+            node = node[key]
+        node[place[-1]] = odd
+        path.write_text(yaml.safe_dump(document))
+        try:
+            await load(path, "eu", "aws")
+        except ConfigError as error:
+            refused.append(str(error))
+    assert all(said.startswith(f"{path}: ") for said in refused)
+
+
+async def test_an_entry_of_another_shape_is_named_with_its_context(tmp_path: Path) -> None:
+    said = await refusal(write(tmp_path / "config", {"exec": "aws"}))
+    assert said.startswith("the current context: some entry is not what a kubeconfig has there")
+    assert "`kubectl config view`" in said
 
 
 async def test_an_unknown_context_is_named_with_where_to_look(tmp_path: Path) -> None:
@@ -170,6 +242,7 @@ async def test_a_context_whose_user_is_missing_is_not_taken_for_an_anonymous_one
     [
         ({"token": "t"}, {"server": "eu.example.org"}, "server", "give it as https://HOST:PORT"),
         ({"token": "t"}, {"certificate-authority-data": "###"}, "certificate-authority-data", "encode the PEM text"),
+        ({"token": "t"}, {"certificate-authority-data": 5}, "certificate-authority-data", "encode the PEM text"),
         ({"token": "t"}, {"certificate-authority-data": encoded(b"x")}, "certificate-authority", "give a PEM bundle"),
         ({"token": "t"}, {"certificate-authority": "no.crt"}, "certificate-authority", "correct the path"),
         ({"client-certificate-data": encoded(PAIR.certificate)}, {}, "client-key", "needs its key"),

@@ -1,7 +1,6 @@
 """One context of a kubeconfig, read into credentials: the meaning of each of its fields."""
 
 import base64
-import binascii
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -157,7 +156,7 @@ class Context:
             if data:
                 return base64.b64decode(data, validate=True)
             return section.path(file).read_bytes() if file else None
-        except binascii.Error as error:
+        except (ValueError, TypeError) as error:
             raise self._wrong(f"{key}-data", "it is not base64", "encode the PEM text with base64") from error
         except OSError as error:
             raise self._wrong(key, f"{error.filename} cannot be read ({error.strerror})", "correct the path") from error

@@ -25,6 +25,7 @@ from trafficfed.ports import Clock
 __all__ = ["Credentials", "in_cluster", "load_kubeconfig"]
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_NO_FILE = "{}: there is no such file; name a kubeconfig that exists"
 
 
 async def load_kubeconfig(
@@ -36,12 +37,17 @@ async def load_kubeconfig(
     Raises ConfigError that names the file, the context and what to do.
     """
     place = str(path or os.environ.get("KUBECONFIG") or KUBE_CONFIG_DEFAULT_LOCATION)
+    where = f"{place}: context {context}" if context else f"{place}: the current context"
     try:
         return _selected(place, context).credentials(clock, allow_exec)
     except ConfigException as error:
         said = str(error).removeprefix("Invalid kube-config file. ")
-        where = f"{place}: context {context}" if context else f"{place}: the current context"
         raise ConfigError(f"{where}: {said}; `kubectl config get-contexts` lists what is there") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{where}: some entry is not what a kubeconfig has there ({error}); "
+            "`kubectl config view` says what it cannot read"
+        ) from error
 
 
 def in_cluster(directory: Path = SERVICE_ACCOUNT) -> Credentials:
@@ -79,6 +85,9 @@ def _selected(place: str, context: str | None) -> Context:
 
 
 def _merged(place: str) -> Any:
+    if not any(os.path.exists(os.path.expanduser(file)) for file in place.split(os.pathsep) if file):
+        # The library would log a warning of its own, and with every try.
+        raise ConfigError(_NO_FILE.format(place))
     try:
         merged = _untyped(KubeConfigMerger)(place).config
     except OSError as error:
@@ -88,7 +97,7 @@ def _merged(place: str) -> Any:
     except (AttributeError, KeyError, TypeError) as error:
         raise ConfigError(f"{place}: is no kubeconfig; `kubectl config view --raw` prints a working one") from error
     if merged is None:
-        raise ConfigError(f"{place}: there is no such file; name a kubeconfig that exists")
+        raise ConfigError(_NO_FILE.format(place))
     return merged
 
 
