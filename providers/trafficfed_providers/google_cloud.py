@@ -1,0 +1,204 @@
+"""Google Cloud DNS: plain record sets and routing policies, each change atomic and guarded by its exact deletions."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Self
+from urllib.parse import quote
+
+from trafficfed.errors import Refused, Transient
+from trafficfed.model import Capabilities, NameChange, Outcome, RecordSet, Result
+from trafficfed_providers.google_api import Declined, GoogleApi, Unanswered
+from trafficfed_providers.google_change import Guarded, guarded, packed
+from trafficfed_providers.google_records import Json, order, record_sets
+from trafficfed_providers.google_settings import Settings, parse_settings
+from trafficfed_providers.request_budget import RequestBudget
+
+_BATCH = 300
+"""Names of which each has at most three record sets: one change holds 1,000 (Cloud DNS, quotas and limits, 2026-11)."""
+
+_BURST = 20
+_PAGE = 1000
+"""Record sets asked for in one page; the server may give fewer."""
+
+_READ_NAMES_MAX = 40
+"""Above so many names, reading the zone page by page costs fewer requests than asking for each."""
+
+_CONFLICTS = frozenset({"conditionNotMet", "alreadyExists", "notFound", "cnameResourceRecordSetConflict"})
+"""Reasons of the API that mean: what stands there is not what was last read."""
+
+
+class GoogleCloudDns:
+    """The managed zones of one project. ``name`` is what the user calls it, for messages.
+
+    Whole zones are read over a connection of their own: a long reading must not hold up a write.
+    """
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name = name
+        self._settings = settings
+        budget = RequestBudget(settings.requests_per_s, _BURST)
+        self._writing = GoogleApi(name, settings, budget)
+        self._reading = GoogleApi(name, settings, budget)
+        self._paths: dict[str, str] = {}
+
+    @classmethod
+    def from_settings(cls, name: str, settings: Mapping[str, object]) -> Self:
+        """Raises ConfigError that lists every mistake with its key and fix."""
+        return cls(name, parse_settings(name, settings))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            weighted=True,
+            geo=("region",),
+            batch=_BATCH,
+            rate_per_s=self._settings.requests_per_s,
+            atomicity="batch",
+            fence="atomic",
+            routing="policy",
+        )
+
+    async def read(self, zone: str, deadline_s: float) -> tuple[RecordSet, ...]:
+        async with self._within(deadline_s) as until_s:
+            path = await self._path(self._reading, zone, until_s)
+            rrsets = self._reading.pages(f"{path}/rrsets", {"maxResults": str(_PAGE)}, "rrsets", until_s)
+            found = [record_set async for rrset in rrsets for record_set in record_sets(rrset)]
+            return tuple(sorted(found, key=order))
+
+    async def read_names(self, zone: str, names: Sequence[str], deadline_s: float) -> tuple[RecordSet, ...]:
+        wanted = sorted(set(names))
+        if len(wanted) > _READ_NAMES_MAX:
+            return tuple(found for found in await self.read(zone, deadline_s) if found.name in set(wanted))
+        async with self._within(deadline_s) as until_s:
+            rrsets = [rrset for name in wanted for rrset in await self._rrsets(zone, name, until_s)]
+            return tuple(sorted((found for rrset in rrsets for found in record_sets(rrset)), key=order))
+
+    async def apply(self, zone: str, changes: Sequence[NameChange], deadline_s: float) -> tuple[Result, ...]:
+        results: dict[str, Result] = {}
+        begun: set[str] = set()
+        try:
+            async with self._within(deadline_s) as until_s:
+                possible = [each for each in (guarded(zone, change, results) for change in changes) if each]
+                path = await self._path(self._writing, zone, until_s) if possible else ""
+                for part in packed(possible):
+                    begun.update(each.name for each in part)
+                    await self._apply(zone, path, part, results, until_s)
+        except (Transient, Refused) as error:
+            if not results and not (begun and isinstance(error, Unanswered)):
+                raise
+            outcome = Outcome.REFUSED if isinstance(error, Refused) else Outcome.FAILED
+            for change in changes:
+                results.setdefault(change.name, Result(name=change.name, outcome=outcome, message=str(error)))
+        return tuple(results[change.name] for change in changes)
+
+    async def close(self) -> None:
+        await self._writing.close()
+        await self._reading.close()
+
+    async def _apply(
+        self, zone: str, path: str, part: Sequence[Guarded], results: dict[str, Result], until_s: float
+    ) -> None:
+        """One change of the API for all; where one of them stands in the way, halves of it until that one is alone."""
+        body = {
+            "deletions": [rrset for each in part for rrset in each.deletions],
+            "additions": [rrset for each in part for rrset in each.additions],
+        }
+        try:
+            answer = await self._writing.post(f"{path}/changes", body, until_s)
+        except Declined as declined:
+            self._require_zone(zone, declined)
+            if len(part) == 1:
+                results[part[0].name] = await self._alone(zone, path, part[0], declined, until_s)
+                return
+            half = len(part) // 2
+            await self._apply(zone, path, part[:half], results, until_s)
+            await self._apply(zone, path, part[half:], results, until_s)
+        else:
+            said = f"change {answer.get('id', '?')} is {answer.get('status', 'accepted')}"
+            results.update({each.name: Result(name=each.name, outcome=Outcome.DONE, message=said) for each in part})
+
+    async def _alone(self, zone: str, path: str, change: Guarded, declined: Declined, until_s: float) -> Result:
+        """What became of a single name that was declined.
+
+        A deletion must be spelt as it is stored. Where what stands means the same as what was read, it is sent once
+        more in the server's own spelling.
+        """
+        if declined.reason == "conditionNotMet" and not change.as_stored:
+            stored = await self._stored(zone, change, until_s)
+            if stored is not None:
+                results: dict[str, Result] = {}
+                await self._apply(zone, path, (stored,), results, until_s)
+                return results[change.name]
+        outcome = Outcome.CONFLICT if declined.reason in _CONFLICTS else Outcome.REFUSED
+        return Result(name=change.name, outcome=outcome, message=str(declined))
+
+    async def _stored(self, zone: str, change: Guarded, until_s: float) -> Guarded | None:
+        """The change with its deletions as the server spells them; None where they no longer are what was read."""
+        names = sorted({rrset["name"].rstrip(".") for rrset in change.deletions})
+        keys = {(rrset["name"], rrset["type"]) for rrset in change.deletions}
+        standing = [
+            rrset
+            for name in names
+            for rrset in await self._rrsets(zone, name, until_s)
+            if (rrset["name"].lower(), rrset["type"]) in keys
+        ]
+        return change.stored_as(standing)
+
+    async def _rrsets(self, zone: str, name: str, until_s: float) -> list[Json]:
+        path = await self._path(self._writing, zone, until_s)
+        pages = self._writing.pages(f"{path}/rrsets", {"name": f"{name}."}, "rrsets", until_s)
+        return [rrset async for rrset in pages]
+
+    async def _path(self, api: GoogleApi, zone: str, until_s: float) -> str:
+        """Where the managed zone of a DNS zone is, asked once."""
+        if zone not in self._paths:
+            managed_zone = self._settings.managed_zone
+            found = await (
+                self._named(api, zone, managed_zone, until_s) if managed_zone else self._by_dns_name(api, zone, until_s)
+            )
+            self._paths[zone] = f"/managedZones/{quote(found, safe='')}"
+        return self._paths[zone]
+
+    async def _named(self, api: GoogleApi, zone: str, managed_zone: str, until_s: float) -> str:
+        try:
+            found = await api.get(f"/managedZones/{managed_zone}", {}, until_s)
+        except Declined as declined:
+            raise Refused(f"{declined}; set managed-zone of {self.name} to one that is there") from declined
+        if found["dnsName"].rstrip(".").lower() != zone:
+            raise Refused(
+                f"{self.name}: managed zone {managed_zone} holds {found['dnsName']}, not {zone}: "
+                "leave managed-zone out, or give this zone a provider of its own"
+            )
+        return managed_zone
+
+    async def _by_dns_name(self, api: GoogleApi, zone: str, until_s: float) -> str:
+        """The only public managed zone of this DNS name, or the only one at all."""
+        try:
+            pages = api.pages("/managedZones", {"dnsName": f"{zone}."}, "managedZones", until_s)
+            found = [managed async for managed in pages if managed["dnsName"].rstrip(".").lower() == zone]
+        except Declined as declined:
+            raise Refused(str(declined)) from declined
+        public = [managed for managed in found if managed.get("visibility", "public") == "public"]
+        names = [managed["name"] for managed in public or found]
+        if len(names) == 1:
+            return str(names[0])
+        if names:
+            raise Refused(f"{self.name}: {', '.join(sorted(names))} all hold {zone}; set managed-zone to one of them")
+        raise Refused(f"{self.name}: the project has no managed zone of DNS name {zone}.; create it there first")
+
+    def _require_zone(self, zone: str, declined: Declined) -> None:
+        """Raises Refused where it is not a record set that is missing but the whole zone; it is looked for again."""
+        if declined.status == 404 and "managedZone" in str(declined):
+            self._paths.pop(zone, None)
+            raise Refused(str(declined)) from declined
+
+    @contextlib.asynccontextmanager
+    async def _within(self, deadline_s: float) -> AsyncIterator[float]:
+        """Ends what is inside by its deadline; gives the moment at which that is."""
+        until_s = asyncio.get_running_loop().time() + deadline_s
+        try:
+            async with asyncio.timeout_at(until_s):
+                yield until_s
+        except TimeoutError as error:
+            raise Unanswered(f"{self.name} did not answer within {deadline_s:g} s") from error
