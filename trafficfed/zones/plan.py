@@ -218,10 +218,14 @@ def _keeping(name: str, old: Group, new: Group, stray: Iterable[str]) -> Group:
 
 
 def _joined(home: RecordSet, value: str) -> RecordSet:
-    """A set with one value more; a weighted one holds a single value, so that its like is put beside it."""
+    """A set with one value more; a weighted one is for one answer, so that its like is put beside it.
+
+    Where identifiers are made of the values, because the provider keeps none, the new one's is too.
+    """
     if home.routing is None or home.routing.weight is None:
         return msgspec.structs.replace(home, values=tuple(sorted({*home.values, value})))
-    routing = Routing(set_id=f"kept/{value}", weight=home.routing.weight)
+    by_values = home.routing.set_id == " ".join(home.values)
+    routing = Routing(set_id=value if by_values else f"kept/{value}", weight=home.routing.weight)
     return RecordSet(name=home.name, type=home.type, ttl=home.ttl, values=(value,), routing=routing)
 
 

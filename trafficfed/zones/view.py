@@ -53,12 +53,17 @@ class ZoneView:
         return frozenset(self._names)
 
     def values_of(self, service: str) -> int:
-        """How many values are published for a service, over all its names."""
-        return sum(
-            len(record_set.values)
-            for name in self._names.get(service, ())
-            for record_set in self.at(name)
-            if record_set.type in self._types(name) and record_set.name != marker_name(name) and not record_set.alias
+        """How many values are published for a service, over all its names; one that is in many branches counts once."""
+        return len(
+            {
+                (name, record_set.type, value)
+                for name in self._names.get(service, ())
+                for record_set in self.at(name)
+                if record_set.type in self._types(name)
+                and record_set.name != marker_name(name)
+                and not record_set.alias
+                for value in record_set.values
+            }
         )
 
     def cut_above(self, name: str) -> str:
