@@ -1,5 +1,6 @@
-"""How long to wait before the next try."""
+"""How long to wait before the next try, and what makes waiting pointless."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Self
@@ -23,9 +24,29 @@ class Backoff:
     def bound_s(self) -> float:
         return min(LONGEST_S, FIRST_S * 2.0 ** min(self.tries, 16))
 
-    def delay_s(self, random: Random, retry_after_s: float | None = None) -> float:
-        """A random part of the bound, on top of what the server asked for."""
-        return (retry_after_s or 0.0) + random.uniform(0.0, self.bound_s)
+    def delay_s(self, random: Random) -> float:
+        """A random part of the bound."""
+        return random.uniform(0.0, self.bound_s)
 
     def after(self) -> Self:
         return replace(self, tries=self.tries + 1)
+
+
+class Recovery:
+    """One for all that wait for the same API server: the first that is answered again wakes the others."""
+
+    def __init__(self) -> None:
+        self._came = asyncio.Event()
+
+    def tell(self) -> None:
+        """Wake whoever waits now; who begins to wait later waits for the next time."""
+        came, self._came = self._came, asyncio.Event()
+        came.set()
+
+    async def wait(self, limit_s: float) -> bool:
+        """So long, or until it is told: then True."""
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._came.wait()
+        except TimeoutError:
+            return False

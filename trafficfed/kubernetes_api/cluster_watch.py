@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Never, TypeVar
 
-from trafficfed.kubernetes_api.backoff import Backoff
+from trafficfed.kubernetes_api.backoff import Backoff, Recovery
 from trafficfed.kubernetes_api.reflector import Reflector
 from trafficfed.kubernetes_api.resource import ENDPOINT_SLICES, NODES, SERVICES, Resource
 from trafficfed.kubernetes_api.transport import Reader
@@ -40,6 +40,7 @@ class ClusterWatch:
         self.name = name
         self._transport, self._sink, self._clock, self._report = transport, sink, clock, report
         self._random = random or Random()
+        self._recovery = Recovery()
         self._refusals: dict[tuple[str, str], Refusal] = {}
 
     async def run(self) -> None:
@@ -67,7 +68,9 @@ class ClusterWatch:
         def unreadable(key: str, error: str) -> None:
             self._tell_unreadable(f"{resource.name} {key}", error)
 
-        return Reflector(self._transport, resource, sink, self._clock, unreadable, self._random)
+        return Reflector(
+            self._transport, resource, sink, self._clock, unreadable, self._random, recovery=self._recovery
+        )
 
     def _tell_unreadable(self, name: str, error: str) -> None:
         before = self._refusals.pop((self.name, name), None)

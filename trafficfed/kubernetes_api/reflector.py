@@ -12,7 +12,7 @@ from random import Random
 from typing import Generic, Never, TypeVar
 
 from trafficfed.errors import Refused, Transient
-from trafficfed.kubernetes_api.backoff import LONGEST_S, Backoff
+from trafficfed.kubernetes_api.backoff import LONGEST_S, Backoff, Recovery
 from trafficfed.kubernetes_api.failures import Expired, Rejected, failure_in_stream
 from trafficfed.kubernetes_api.identity import server_uid
 from trafficfed.kubernetes_api.listing import Gathered, list_all
@@ -69,6 +69,7 @@ class Reflector(Generic[T]):
 
     A consumer that compares each Listed with what it knew misses no deletion. ``unreadable`` is told the
     ``namespace/name`` of an object that cannot be decoded and why, and again with an empty text when it can.
+    ``recovery`` is shared with the other reflectors of the same API server.
     """
 
     def __init__(
@@ -80,8 +81,10 @@ class Reflector(Generic[T]):
         unreadable: Callable[[str, str], None] = lambda key, error: None,
         random: Random | None = None,
         silence_s: float = SILENCE_S,
+        recovery: Recovery | None = None,
     ) -> None:
         self._silence_s = silence_s
+        self._recovery = recovery or Recovery()
         self._reader, self._resource, self._sink, self._clock = reader, resource, sink, clock
         self._unreadable = unreadable
         self._random = random or Random()
@@ -91,6 +94,9 @@ class Reflector(Generic[T]):
         self._uid = ""
         self._revision = 0
         self._expired = False
+        # Whether this round, and the one before it, came as far as a list or a resumed watch.
+        self._answered = self._answered_before = False
+        self._was_woken = False
         self._lost_because = ""
         self._not_read: dict[str, str] = {}
 
@@ -104,12 +110,26 @@ class Reflector(Generic[T]):
                 backoff = Backoff()
                 await asyncio.sleep(pause.at_least_s)
             elif pause.jittered:
-                await asyncio.sleep(backoff.delay_s(self._random, pause.at_least_s))
-                backoff = backoff.after()
+                await asyncio.sleep(pause.at_least_s)
+                backoff = await self._rest(backoff)
+
+    async def _rest(self, backoff: Backoff) -> Backoff:
+        """Wait out the backoff, and return the next one: a new one where the API server answers others again.
+
+        Who was answered itself, or was woken the last time, is not woken: reflectors must not keep each other awake.
+        """
+        delay_s = backoff.delay_s(self._random)
+        if self._answered or self._was_woken:
+            self._was_woken = False
+            await asyncio.sleep(delay_s)
+        else:
+            self._was_woken = await self._recovery.wait(delay_s)
+        return Backoff() if self._was_woken else backoff.after()
 
     async def _round(self, backoff: Backoff) -> Pause:
         """Follow until something ends it; how long to wait before the next round."""
         expired_before, self._expired = self._expired, False
+        self._answered_before, self._answered = self._answered, False
         try:
             await self._follow()
         except Expired as error:
@@ -272,7 +292,10 @@ class Reflector(Generic[T]):
 
     def _tell(self, event: Listed[T] | Resumed) -> None:
         self._lost_because = ""
+        self._answered = True
         self._sink(event)
+        if not self._answered_before:
+            self._recovery.tell()
 
     def _lose(self, reason: str) -> None:
         """Told once for each reason, not with every try."""
