@@ -125,6 +125,7 @@ def _error(fault: Fault) -> bytes:
 def _handler(server: Route53Server) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # one segment an answer: a second small one would wait for an acknowledgement (RFC 896)
 
         def do_GET(self) -> None:
             self._answer()

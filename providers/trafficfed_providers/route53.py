@@ -1,0 +1,230 @@
+"""Amazon Route 53: plain record sets, and trees of weighted, geolocation and failover sets with aliases between them.
+
+Every write is an exact compare-and-set by deleting what was read and creating what shall stand in one batch. One
+instance is the one writer of its account: several controllers would only take each other's requests.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+from trafficfed.errors import Refused, Transient
+from trafficfed.model import Capabilities, NameChange, Outcome, RecordSet, Result
+from trafficfed.zones.ownership import set_id
+from trafficfed_providers.route53_api import BatchRefused, NoAnswer, NoSuchZone, Route53Api
+from trafficfed_providers.route53_batches import conflict, in_batches, parts_of, refusal, to_changes
+from trafficfed_providers.route53_records import from_api, name_from_api, order_key, zone_id_from_api
+from trafficfed_providers.route53_settings import Settings, parse_settings
+
+GEO = ("continent", "country", "subdivision:US")
+"""Places of geolocation routing; subdivisions are states of the United States only (API 2013-04-01, GeoLocation)."""
+
+NAMES_AT_ONCE = 100
+INSYNC_POLL_S = 2.0
+TRACKED = 200
+"""A change is in sync within 60 s as a rule, and at five requests a second there are no more of them meanwhile."""
+
+
+Results = list[Result | None]
+
+
+class Route53:
+    """One account. ``name`` is what the user calls it, for messages."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name = name
+        self._settings = settings
+        self._api = Route53Api(name, settings)
+        self._zone_ids = dict(settings.zone_ids)
+        self._writing = asyncio.Lock()
+        self._unsynced: deque[str] = deque(maxlen=TRACKED)
+
+    @classmethod
+    def from_settings(cls, name: str, settings: Mapping[str, object]) -> Self:
+        """Raises ConfigError that lists every mistake with its key and fix."""
+        return cls(name, parse_settings(name, settings))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        checked = bool(self._settings.health_checks)
+        return Capabilities(
+            weighted=True,
+            geo=GEO,
+            failover=checked,
+            health=checked,
+            alias=True,
+            batch=NAMES_AT_ONCE,
+            rate_per_s=self._settings.requests_per_s,
+            atomicity="batch",
+            fence="atomic",
+            authorities=self._settings.authorities,
+            routing="tree",
+            checks=self._settings.health_checks,
+        )
+
+    async def read(self, zone: str, deadline_s: float) -> tuple[RecordSet, ...]:
+        async with self._within(deadline_s, zone):
+            found: list[RecordSet] = []
+            start: dict[str, str] = {}
+            while True:
+                page, start = await self._page(zone, start)
+                found += page
+                if not start:
+                    return _ordered(found)
+
+    async def read_names(self, zone: str, names: Sequence[str], deadline_s: float) -> tuple[RecordSet, ...]:
+        async with self._within(deadline_s, zone):
+            return _ordered(await self._read_names(zone, names))
+
+    async def apply(self, zone: str, changes: Sequence[NameChange], deadline_s: float) -> tuple[Result, ...]:
+        results = [_without_trying(change, zone) for change in changes]
+        possible = [at for at, result in enumerate(results) if result is None]
+        tried = False
+        try:
+            async with self._within(deadline_s, zone), self._writing:
+                tasks = deque(
+                    tuple(possible[at] for at in batch) for batch in in_batches([changes[at] for at in possible])
+                )
+                zone_id = await self._zone_id(zone) if tasks else ""
+                while tasks:
+                    batch, tried = tasks.popleft(), True
+                    tasks.extendleft(reversed(await self._try(zone, zone_id, batch, changes, results)))
+        except (Transient, Refused) as error:
+            unknown = tried and isinstance(error, NoAnswer)
+            if not unknown and not any(results[at] for at in possible):
+                raise
+            outcome = Outcome.REFUSED if isinstance(error, Refused) else Outcome.FAILED
+            for at, change in enumerate(changes):
+                results[at] = results[at] or _result(change, outcome, str(error))
+        return tuple(result for result in results if result)
+
+    async def in_sync(self, deadline_s: float) -> bool:
+        """Wait until all that was written so far is at every name server; False where the deadline comes first."""
+        open_ones = tuple(self._unsynced)
+        try:
+            async with asyncio.timeout(deadline_s):
+                for change_id in open_ones:
+                    await self._until_in_sync(change_id)
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    async def _until_in_sync(self, change_id: str) -> None:
+        while True:
+            response = await self._api.read("get_change", Id=change_id)
+            if response["ChangeInfo"]["Status"] == "INSYNC":
+                break
+            await asyncio.sleep(INSYNC_POLL_S)
+        if change_id in self._unsynced:
+            self._unsynced.remove(change_id)
+
+    @asynccontextmanager
+    async def _within(self, deadline_s: float, zone: str) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(deadline_s):
+                yield
+        except TimeoutError as error:
+            raise NoAnswer(f"{self.name}: Route 53 took longer than {deadline_s:g} s for zone {zone}") from error
+        except NoSuchZone:
+            if zone not in dict(self._settings.zone_ids):
+                self._zone_ids.pop(zone, None)
+            raise
+
+    async def _try(
+        self, zone: str, zone_id: str, batch: tuple[int, ...], changes: Sequence[NameChange], results: Results
+    ) -> list[tuple[int, ...]]:
+        """One request for all of a batch; where it is refused, what to try instead."""
+        wire = [item for at in batch for item in to_changes(changes[at], zone_id)]
+        try:
+            if wire:
+                response = await self._api.write(
+                    "change_resource_record_sets", HostedZoneId=zone_id, ChangeBatch={"Changes": wire}
+                )
+                self._unsynced.append(zone_id_from_api(response["ChangeInfo"]["Id"]))
+        except BatchRefused as error:
+            if len(batch) > 1:
+                return parts_of(batch, changes, str(error))
+            results[batch[0]] = await self._judged(zone, changes[batch[0]], str(error))
+            return []
+        for at in batch:
+            results[at] = _result(changes[at], Outcome.DONE)
+        return []
+
+    async def _judged(self, zone: str, change: NameChange, said: str) -> Result:
+        """Whether a change was refused for what stands there or for what it is: the zone tells, not the wording."""
+        names = {found.name for found in (*change.before, *change.after)}
+        in_the_way = conflict(change, await self._read_names(zone, names))
+        if in_the_way:
+            return _result(change, Outcome.CONFLICT, in_the_way)
+        return _result(change, Outcome.REFUSED, f"Route 53 says: {said}")
+
+    async def _read_names(self, zone: str, names: Iterable[str]) -> list[RecordSet]:
+        """Names that stand close together in the zone's order come with one request."""
+        found: list[RecordSet] = []
+        left = deque(sorted(set(names), key=order_key))
+        while left:
+            page, following = await self._page(zone, {"StartRecordName": f"{left[0]}."})
+            while following and name_from_api(following["StartRecordName"]) == left[0]:
+                more, following = await self._page(zone, following)
+                page += more
+            end = order_key(name_from_api(following["StartRecordName"])) if following else None
+            seen = {left.popleft()}
+            while left and (end is None or order_key(left[0]) < end):
+                seen.add(left.popleft())
+            found += [record_set for record_set in page if record_set.name in seen]
+        return found
+
+    async def _page(self, zone: str, start: Mapping[str, str]) -> tuple[list[RecordSet], dict[str, str]]:
+        """Up to 300 record sets, and where the next ones start; empty where there are none."""
+        zone_id = await self._zone_id(zone)
+        response = await self._api.read("list_resource_record_sets", HostedZoneId=zone_id, **start)
+        found = [from_api(record, zone_id) for record in response["ResourceRecordSets"] if record["Type"] != "SOA"]
+        if not response["IsTruncated"]:
+            return found, {}
+        parts = ("Name", "Type", "Identifier")
+        return found, {
+            f"StartRecord{part}": response[f"NextRecord{part}"] for part in parts if f"NextRecord{part}" in response
+        }
+
+    async def _zone_id(self, zone: str) -> str:
+        """As configured, or the one public hosted zone of that name."""
+        if zone not in self._zone_ids:
+            response = await self._api.read("list_hosted_zones_by_name", DNSName=f"{zone}.", MaxItems="10")
+            named = [found for found in response["HostedZones"] if name_from_api(found["Name"]) == zone]
+            self._zone_ids[zone] = self._the_one(zone, named)
+        return self._zone_ids[zone]
+
+    def _the_one(self, zone: str, named: Sequence[Mapping[str, Any]]) -> str:
+        public = [zone_id_from_api(found["Id"]) for found in named if not found.get("Config", {}).get("PrivateZone")]
+        if len(public) == 1:
+            return public[0]
+        key = f"providers.{self.name}.zone-id"
+        if public:
+            raise Refused(f"zone {zone} has several public hosted zones ({', '.join(public)}): name one under {key}")
+        if named:
+            raise Refused(f"zone {zone} has private hosted zones only: make a public one, or name one under {key}")
+        raise Refused(
+            f"this account has no hosted zone {zone}: make it, or use the credentials of the account that has"
+        )
+
+
+def _without_trying(change: NameChange, zone: str) -> Result | None:
+    try:
+        to_changes(change, "")
+    except ValueError as error:
+        return _result(change, Outcome.REFUSED, str(error))
+    reason = refusal(change, zone)
+    return _result(change, Outcome.REFUSED, reason) if reason else None
+
+
+def _result(change: NameChange, outcome: Outcome, message: str = "") -> Result:
+    return Result(name=change.name, outcome=outcome, message=message)
+
+
+def _ordered(record_sets: Iterable[RecordSet]) -> tuple[RecordSet, ...]:
+    return tuple(sorted(record_sets, key=lambda found: (found.name, found.type, set_id(found))))
