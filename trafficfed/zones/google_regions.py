@@ -64,14 +64,18 @@ def _thinned(answers: tuple[int | None, ...]) -> tuple[str, ...]:
 
 @functools.cache
 def _samples() -> tuple[bytes, ...]:
-    """For every sample place, the regions from the nearest to the farthest. The places follow a Fibonacci spiral."""
+    """For every sample place, the regions from the nearest to the farthest. The places are a Fibonacci spiral's.
+
+    The regions' own are added: some regions are so near to others that no point of the spiral is nearest to them.
+    """
     golden = math.pi * (3 - math.sqrt(5))
     heights = [1 - (2 * number + 1) / _SAMPLES for number in range(_SAMPLES)]
-    return tuple(
-        _by_distance((math.cos(golden * number) * width, math.sin(golden * number) * width, height))
+    spiral = (
+        (math.cos(golden * number) * width, math.sin(golden * number) * width, height)
         for number, height in enumerate(heights)
         for width in (math.sqrt(1 - height * height),)
     )
+    return tuple(_by_distance(point) for point in (*_DIRECTIONS, *spiral))
 
 
 def _by_distance(point: Direction) -> bytes:
