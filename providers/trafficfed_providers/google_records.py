@@ -145,5 +145,5 @@ def _without(value: Any) -> Any:
     """A value of the API without what the server added to it, and without what is empty or off."""
     if isinstance(value, Mapping):
         inner = {key: _without(found) for key, found in value.items() if key not in _SERVERS_OWN}
-        return {key: found for key, found in inner.items() if found not in (None, False, [], {}, "")}
+        return {key: found for key, found in inner.items() if found or (found == 0 and found is not False)}
     return [_without(found) for found in value] if isinstance(value, list) else value
