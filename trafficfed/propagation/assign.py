@@ -86,15 +86,15 @@ def _by_room(
     return shares, "", note
 
 
-class _PodTemplate(msgspec.Struct):
-    spec: dict[str, Any] = {}
+class _PodTemplate(msgspec.Struct, frozen=True):
+    spec: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-class _Spec(msgspec.Struct):
+class _Spec(msgspec.Struct, frozen=True):
     template: _PodTemplate = _PodTemplate()
 
 
-class _Workload(msgspec.Struct):
+class _Workload(msgspec.Struct, frozen=True):
     spec: _Spec = _Spec()
 
 

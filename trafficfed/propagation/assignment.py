@@ -47,7 +47,7 @@ class Share(Value, frozen=True, order=True):
 
 
 class Leaving(Value, frozen=True, order=True):
-    """A copy that is to be deleted, or let go of where ``orphan``; kept until its cluster was reached and it is done."""
+    """A copy that is to be deleted, or let go of where ``orphan``; kept until that is done in its cluster."""
 
     cluster: str
     orphan: bool = False

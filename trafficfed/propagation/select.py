@@ -87,7 +87,7 @@ class Selection:
     def ruling(self, template: Template) -> Policy | None:
         """The one policy that rules an object, None where none selects it or it is never propagated."""
         key = template.key
-        if never_propagated(template) or (key.group, key.kind) not in self._kinds:
+        if never_propagated(template) or not self.lists(key):
             return None
         labels = dict(template.labels)
         for namespace in dict.fromkeys((key.namespace, "")):
@@ -95,6 +95,10 @@ class Selection:
                 if _selects(selector, key, labels):
                     return policy
         return None
+
+    def lists(self, key: ObjectKey) -> bool:
+        """Whether objects of this kind may be propagated at all."""
+        return (key.group, key.kind) in self._kinds
 
     def unlisted(self) -> tuple[tuple[PolicyKey, Refusal], ...]:
         """What policies select in vain, as its kind is not in the configured list."""
