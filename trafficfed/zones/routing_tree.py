@@ -122,7 +122,11 @@ def _rule_node(
 
 
 def _of_type(pool: Iterable[Member], rdtype: str) -> tuple[Member, ...]:
-    return tuple(member for member in pool if _values(member, rdtype))
+    """The members that have something of a type; where nobody has any weight all have the same."""
+    found = tuple(member for member in pool if _values(member, rdtype))
+    if any(member.weight > 0 for member in found):
+        return found
+    return tuple(msgspec.structs.replace(member, weight=1) for member in found)
 
 
 def _values(member: Member, rdtype: str) -> list[str]:
@@ -165,15 +169,14 @@ class Share(Value, frozen=True):
 
 
 def _shares(pool: Sequence[Member], rdtype: str) -> list[Share]:
-    """A member's weight is divided among its values; where nobody has any weight all have the same."""
+    """A member's weight is divided among its values."""
     clusters = Counter(member.cluster for member in pool for _ in _values(member, rdtype))
-    floor = 0 if any(member.weight > 0 for member in pool) else 1
     return [
         Share(
             member.cluster if clusters[member.cluster] == 1 else f"{member.cluster}/{value}",
             member.cluster,
             value,
-            Fraction(max(floor, member.weight), len(_values(member, rdtype))),
+            Fraction(member.weight, len(_values(member, rdtype))),
         )
         for member in pool
         for value in _values(member, rdtype)
