@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
+from trafficfed.clock import SystemClock
 from trafficfed.errors import Refused, Transient
 from trafficfed.model import Capabilities, NameChange, Outcome, RecordSet, Result
+from trafficfed.ports import Clock
 from trafficfed.zones.ownership import set_id
-from trafficfed_providers.route53_api import BatchRefused, NoAnswer, NoSuchZone, Route53Api
+from trafficfed_providers.route53_api import BatchRefused, NoAnswer, NoSuchZone, Route53Api, Sleep
 from trafficfed_providers.route53_batches import conflict, in_batches, parts_of, refusal, to_changes
 from trafficfed_providers.route53_records import from_api, name_from_api, order_key, zone_id_from_api
 from trafficfed_providers.route53_settings import Settings, parse_settings
@@ -31,12 +33,13 @@ Results = list[Result | None]
 
 
 class Route53:
-    """One account. ``name`` is what the user calls it, for messages."""
+    """One account. ``name`` is what the user calls it, for messages; ``clock`` and ``sleep`` pace its requests."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: Settings, clock: Clock | None = None, sleep: Sleep = asyncio.sleep) -> None:
         self.name = name
         self._settings = settings
-        self._api = Route53Api(name, settings)
+        self._sleep = sleep
+        self._api = Route53Api(name, settings, clock or SystemClock(), sleep)
         self._zone_ids = dict(settings.zone_ids)
         self._writing = asyncio.Lock()
         self._unsynced: deque[str] = deque(maxlen=TRACKED)
@@ -119,7 +122,7 @@ class Route53:
             response = await self._api.read("get_change", Id=change_id)
             if response["ChangeInfo"]["Status"] == "INSYNC":
                 break
-            await asyncio.sleep(INSYNC_POLL_S)
+            await self._sleep(INSYNC_POLL_S)
         if change_id in self._unsynced:
             self._unsynced.remove(change_id)
 

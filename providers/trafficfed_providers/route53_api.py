@@ -8,7 +8,7 @@ may take and what is known after it is decided here.
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,7 +17,10 @@ import botocore.config
 import botocore.exceptions
 
 from trafficfed.errors import ConfigError, Refused, Transient
+from trafficfed.ports import Clock
 from trafficfed_providers.route53_settings import Settings
+
+Sleep = Callable[[float], Awaitable[None]]
 
 CONNECT_S = 3.0
 READ_S = 8.0
@@ -61,18 +64,20 @@ class Busy(Transient):
 class Budget:
     """A token bucket. Whoever asks first is served first; ``drain`` empties it where the service says it is empty."""
 
-    def __init__(self, rate_per_s: float) -> None:
+    def __init__(self, rate_per_s: float, clock: Clock, sleep: Sleep) -> None:
         self._rate_per_s = rate_per_s
         self._burst = max(1.0, rate_per_s)
         self._tokens = self._burst
-        self._at_s: float | None = None
+        self._clock = clock
+        self._sleep = sleep
+        self._at_s = clock.monotonic_s()
         self._turn = asyncio.Lock()
 
     async def take(self) -> None:
         async with self._turn:
             self._refill()
             if self._tokens < 1:
-                await asyncio.sleep((1 - self._tokens) / self._rate_per_s)
+                await self._sleep((1 - self._tokens) / self._rate_per_s)
                 self._refill()
             self._tokens -= 1
 
@@ -81,22 +86,22 @@ class Budget:
         self._tokens = min(self._tokens, 0.0)
 
     def _refill(self) -> None:
-        now_s = asyncio.get_running_loop().time()
-        if self._at_s is not None:
-            self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._rate_per_s)
+        now_s = self._clock.monotonic_s()
+        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._rate_per_s)
         self._at_s = now_s
 
 
 class Route53Api:
     """Calls by name with boto3's parameters. Raises Transient, Refused or BatchRefused. ``name`` is for messages."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: Settings, clock: Clock, sleep: Sleep) -> None:
         self._name = name
         self._settings = settings
+        self._sleep = sleep
         self._session = _session(name, settings)
         self._client: Any = None
         self._making = asyncio.Lock()
-        self._budget = Budget(settings.requests_per_s)
+        self._budget = Budget(settings.requests_per_s, clock, sleep)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix=f"route53-{name}-write")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"route53-{name}-read")
 
@@ -120,7 +125,7 @@ class Route53Api:
             try:
                 return await self._call(pool, operation, params)
             except Busy:
-                await asyncio.sleep(wait_s * (0.5 + random.random() / 2))
+                await self._sleep(wait_s * (0.5 + random.random() / 2))
                 wait_s = min(2 * wait_s, BUSY_WAIT_MAX_S)
 
     async def _call(self, pool: ThreadPoolExecutor, operation: str, params: Any) -> Any:
