@@ -1,11 +1,13 @@
 """A watch that ends is resumed from the last revision seen, bookmarks included, without another list."""
 
+import asyncio
+
 import pytest
 
 from trafficfed.errors import Transient
 from trafficfed.kubernetes_api.failures import Expired
 from trafficfed.kubernetes_api.wire import Listed, Removed, Upserted
-from trafficfed.testing.scripted_api import Pause, Script, bookmark, error, event, service
+from trafficfed.testing.scripted_api import Pause, Script, bookmark, error, event, running, service
 
 pytestmark = pytest.mark.looptime
 
@@ -101,6 +103,49 @@ async def test_revisions_that_run_backwards_lead_to_a_new_list(script: Script) -
     await script.run_for(0.5)
     assert script.told == ["Listed web", "Listed web"]
     assert script.api.revisions() == ["", ""]
+
+
+async def test_a_server_that_went_back_meanwhile_is_listed_again_at_once(script: Script) -> None:
+    """It accepts a watch from a revision that is yet to come, and says nothing: only its present one tells."""
+    again = (event("ADDED", service("old", 15)), bookmark(20, ends_list=True))
+    script.api.streams.extend([[LIST, bookmark(70), Pause(40)], [Pause(60)], [again, Pause(60)]])
+    script.api.newest = 20
+    await script.run_for(40.5)
+    assert script.told == ["Listed web", "Listed old"]
+    assert script.api.revisions() == ["", "70", ""]
+    assert script.api.moments() == [0, 40, 40]
+    assert script.api.open_streams == 0
+    relisted = script.events[-1]
+    assert isinstance(relisted, Listed)
+    assert (relisted.revision, relisted.server_uid) == (20, "uid-1")
+
+
+async def test_a_server_at_the_very_revision_goes_on(script: Script) -> None:
+    script.api.streams.extend([[LIST, bookmark(70), Pause(40)], [Pause(60)]])
+    script.api.newest = 70
+    await script.run_for(60)
+    assert script.told == ["Listed web", "Resumed"]
+
+
+async def test_the_present_revision_costs_one_look_at_one_object_each_time(script: Script) -> None:
+    script.api.streams.extend([[LIST, Pause(40)], [Pause(40)], [Pause(40)], [Pause(600)]])
+    await script.run_for(150)
+    looks = [(at_s, params) for at_s, kind, params in script.api.asked if kind == "look"]
+    assert looks == [(at_s, {"limit": "1"}) for at_s in (40, 80, 120)]
+    assert script.api.moments("list") == []
+
+
+async def test_a_look_that_fails_is_lost_and_goes_on_from_the_same_point_later(script: Script) -> None:
+    script.api.streams.extend([[LIST, Pause(40)], [Pause(60)], [Pause(60)]])
+    script.api.newest = Transient("no answer to GET /api/v1/services in 60 s")
+    async with running(script.reflector.run):
+        await asyncio.sleep(40.001)
+        assert script.told == ["Listed web", "Lost"]
+        assert script.api.open_streams == 0
+        script.api.newest = 4
+        await asyncio.sleep(10)
+    assert script.told == ["Listed web", "Lost", "Resumed"]
+    assert script.api.revisions() == ["", "4", "4"]
 
 
 async def test_a_revision_that_is_no_number_is_a_named_failure(script: Script) -> None:

@@ -66,6 +66,15 @@ async def list_all(reader: Reader, resource: Resource[T]) -> tuple[Gathered[T], 
         return await _pages(reader, resource, {})
 
 
+async def present_revision(reader: Reader, resource: Resource[T]) -> str:
+    """The newest revision of the API server that answers, read from its storage with one object at most.
+
+    (Kubernetes API concepts, "Semantics for get and list": without a resourceVersion the answer is the most recent.)
+    Raises Transient or Refused.
+    """
+    return (await reader.get_json(resource.path, Page, {"limit": "1"})).metadata.resource_version
+
+
 async def _pages(reader: Reader, resource: Resource[T], params: dict[str, str]) -> tuple[Gathered[T], str]:
     gathered: Gathered[T] = Gathered()
     decoder = msgspec.json.Decoder(resource.kind)

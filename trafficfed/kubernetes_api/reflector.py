@@ -15,7 +15,7 @@ from trafficfed.errors import Refused, Transient
 from trafficfed.kubernetes_api.backoff import LONGEST_S, Backoff, Recovery
 from trafficfed.kubernetes_api.failures import Expired, Rejected, failure_in_stream
 from trafficfed.kubernetes_api.identity import server_uid
-from trafficfed.kubernetes_api.listing import Gathered, list_all
+from trafficfed.kubernetes_api.listing import Gathered, list_all, present_revision
 from trafficfed.kubernetes_api.messages import (
     Added,
     Bookmark,
@@ -165,6 +165,7 @@ class Reflector(Generic[T]):
     async def _resume(self, uid: str) -> None:
         async with aclosing(self._watch()) as batches:
             await self._accepted(batches)
+            self._check(_number(await present_revision(self._reader, self._resource)))
             await self._still(uid)
             self._tell(Resumed(self._resource.any_kind))
             await self._take_all(batches)
@@ -272,11 +273,17 @@ class Reflector(Generic[T]):
             self._unreadable(key, message.error)
 
     def _advance(self, revision: str) -> None:
-        """Raises Expired where the server's revisions run backwards: etcd was restored from a backup."""
         number = _number(revision)
-        if number < self._revision:
-            raise Expired(f"the API server went back from revision {self._revision} to {number}")
+        self._check(number)
         self._revision = number
+
+    def _check(self, revision: int) -> None:
+        """Raises Expired where the server's revisions run backwards: etcd was restored from a backup.
+
+        A watch from a revision that is yet to come is accepted, and keeps silent about everything before it.
+        """
+        if revision < self._revision:
+            raise Expired(f"the API server went back from revision {self._revision} to {revision}")
 
     def _readable(self, key: str) -> None:
         if self._not_read and self._not_read.pop(key, None) is not None:

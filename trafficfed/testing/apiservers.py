@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import ssl
 import subprocess
 import urllib.request
@@ -41,11 +42,12 @@ class Etcd:
 
     def __init__(self, assets: Path, directory: Path) -> None:
         directory.mkdir(parents=True)
+        self._data, self._backup, self._log = directory / "data", directory / "backup", directory / "etcd.log"
         self.url = f"http://127.0.0.1:{free_port()}"
         peer = f"http://127.0.0.1:{free_port()}"
         self._arguments = [
             str(assets / "etcd"),
-            f"--data-dir={directory / 'data'}",
+            f"--data-dir={self._data}",
             f"--listen-client-urls={self.url}",
             f"--advertise-client-urls={self.url}",
             f"--listen-peer-urls={peer}",
@@ -55,7 +57,7 @@ class Etcd:
             f"--quota-backend-bytes={ETCD_QUOTA_BYTES}",
             "--log-level=warn",
         ]
-        self.process = ServerProcess(self._arguments, directory / "etcd.log")
+        self.process = ServerProcess(self._arguments, self._log)
 
     def wait_ready(self) -> None:
         self.process.wait_until(self._healthy)
@@ -65,6 +67,28 @@ class Etcd:
         revision = int(self._call("kv/range", {"key": "AA=="})["header"]["revision"])
         self._call("kv/compaction", {"revision": str(revision), "physical": True})
         return revision
+
+    def grow(self, revisions: int) -> None:
+        """So many writes that are nobody's objects, as Leases are written all the time in any cluster."""
+        for _ in range(revisions):
+            self._call("kv/put", {"key": "Z3Jvdw==", "value": "AA=="})
+
+    def back_up(self) -> None:
+        """Keep a copy of all data as they are at this moment; a later one replaces it."""
+        shutil.rmtree(self._backup, ignore_errors=True)
+        self.process.pause()
+        try:
+            shutil.copytree(self._data, self._backup)
+        finally:
+            self.process.resume()
+
+    def restore(self) -> None:
+        """Begin again with the data of the last ``back_up``: what was written since never was, revisions included."""
+        self.process.kill()
+        shutil.rmtree(self._data)
+        shutil.copytree(self._backup, self._data)
+        self.process = ServerProcess(self._arguments, self._log)
+        self.wait_ready()
 
     def stop(self) -> None:
         self.process.kill()

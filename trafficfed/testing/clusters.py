@@ -25,6 +25,7 @@ In a test::
     eu.pause(); eu.resume()               # SIGSTOP, SIGCONT of the API server
     eu.kill(); eu.restart()               # same port, same data
     eu.empty()                            # same address and credentials, another and empty cluster
+    eu.back_up(); eu.restore()            # the same cluster as it once was (own_etcd=True)
     load_kubeconfig(eu.kubeconfig, eu.context)   # the product's user, with the permissions of deploy/rbac.yaml only
 
 Every method blocks: where the code under test runs on the same event loop, call it by ``asyncio.to_thread``.

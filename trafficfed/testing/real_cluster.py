@@ -146,6 +146,16 @@ class RealCluster:
         self._generation -= 1
         self.restart()
 
+    def back_up(self) -> None:
+        """Keep etcd's data as they are now; wants ``own_etcd``."""
+        self.etcd.back_up()
+
+    def restore(self) -> None:
+        """The same cluster, UID and all, with the data of the last ``back_up``: as after a restored backup."""
+        self._process.kill()
+        self.etcd.restore()
+        self.restart()
+
     def compact(self) -> int:
         """Have etcd forget all history; wants ``own_etcd``, as all clusters of a shared one would feel it."""
         return self.etcd.compact()

@@ -25,6 +25,10 @@ T = TypeVar("T")
 EPOCH_S = 1_790_000_000.0
 
 
+NEWEST = 1_000_000
+"""A revision beyond all that tests write down."""
+
+
 class LoopClock:
     """The running loop's time as both clocks; make it inside a test with looptime."""
 
@@ -55,10 +59,16 @@ class ScriptedApi:
         self.streams: deque[Sequence[Step] | Exception] = deque()
         self.asked: list[tuple[float, str, dict[str, str]]] = []
         self.open_streams = 0
+        # What it says is its newest revision when a list of one object is asked for.
+        self.newest: int | Exception = NEWEST
 
     async def get_json(self, path: str, type: type[T], params: Params = NO_PARAMS) -> T:
+        answer: Mapping[str, Any] | Exception
         if path == identity.PATH:
             answer = self._identity()
+        elif params.get("limit") == "1":
+            self._note("look", params)
+            answer = self.newest if isinstance(self.newest, Exception) else page(self.newest)
         else:
             self._note("list", params)
             answer = self.lists.popleft()
