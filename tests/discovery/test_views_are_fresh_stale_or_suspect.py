@@ -78,6 +78,17 @@ def test_every_reason_of_a_stale_view_is_told(fleet: FoldingFleet) -> None:
     assert fleet.source("eu").reason == "EndpointSlices: timed out"
 
 
+def test_one_reason_of_several_kinds_is_told_once(fleet: FoldingFleet) -> None:
+    fleet.listed("eu", WEB)
+    fleet.upsert("eu", NODE_PORT)
+    assert fleet.source("eu").reason == "Nodes: not listed yet"
+    for kind in (wire.Node, wire.EndpointSlice, wire.Service):
+        fleet.lose("eu", kind, "connection refused")
+    assert fleet.source("eu").reason == "Services, EndpointSlices, Nodes: connection refused"
+    fleet.lose("eu", wire.EndpointSlice, "timed out")
+    assert fleet.source("eu").reason == "Services, Nodes: connection refused; EndpointSlices: timed out"
+
+
 def test_since_moves_with_the_freshness_only(fleet: FoldingFleet) -> None:
     fleet.listed("eu", WEB)
     since_s = fleet.source("eu").since_s

@@ -61,7 +61,7 @@ async def test_an_unfinished_streaming_list_tells_nothing(script: Script) -> Non
 async def test_a_streaming_list_that_just_ends_tells_nothing(script: Script) -> None:
     script.api.streams.append([event("ADDED", WEB)])
     await script.run_for(0.1)
-    assert script.reasons == ["the list of Services broke off"]
+    assert script.reasons == ["the list broke off"]
 
 
 async def test_a_failure_inside_the_streaming_list_tells_nothing(script: Script) -> None:

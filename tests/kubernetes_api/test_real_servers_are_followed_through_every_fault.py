@@ -77,7 +77,7 @@ async def test_a_stopped_server_is_lost_by_deadline_and_followed_again(fragile: 
     async with following(cluster.kubeconfig, answer_s=2.0, silence_s=3.0) as heard:
         await heard.listed()
         cluster.pause()
-        assert await heard.lost() == "the watch of Services said nothing for 3 s"
+        assert await heard.lost() == "the watch said nothing for 3 s"
         unanswered = f"{cluster.server} gave no answer to GET /api/v1/namespaces/kube-system in 2 s"
         await heard.until(lambda event: isinstance(event, Lost) and event.reason == unanswered)
         before = len(heard.events)

@@ -30,7 +30,7 @@ async def test_silence_beyond_the_deadline_is_lost_and_resumed(script: Script) -
     script.api.streams.append([LIST, Pause(3600)])
     await script.run_for(SILENCE_S + 1)
     assert script.told == ["Listed web", "Lost", "Resumed"]
-    assert script.reasons == ["the watch of Services said nothing for 90 s"]
+    assert script.reasons == ["the watch said nothing for 90 s"]
     assert script.api.moments() == [0, SILENCE_S]
 
 

@@ -198,10 +198,16 @@ class ClusterView:
         return is_first
 
     def lost(self) -> str:
-        """Why this view is not kept up to date, empty where it is. Nodes count only where addresses come from them."""
+        """Why this view is not kept up to date, each reason once; empty where it is.
+
+        Nodes count only where addresses come from them.
+        """
         needed = (wire.Service, wire.EndpointSlice, wire.Node) if self.services.via_nodes else _ALWAYS_NEEDED
-        lost = [kind for kind in needed if not self.kinds[kind].live]
-        return "; ".join([f"{kind.__name__}s: {self.kinds[kind].reason}" for kind in lost]) if lost else ""
+        lost: dict[str, list[str]] = {}
+        for kind in needed:
+            if not self.kinds[kind].live:
+                lost.setdefault(self.kinds[kind].reason, []).append(f"{kind.__name__}s")
+        return "; ".join([f"{', '.join(kinds)}: {reason}" for reason, kinds in lost.items()]) if lost else ""
 
     def other_uid(self, known: str) -> str:
         """The kube-system UID of an API server that is not the known one."""

@@ -207,7 +207,7 @@ class Reflector(Generic[T]):
                 elif message.ends_initial_events:
                     await self._complete(gathered, message.object.metadata.resource_version, uid)
                     return batch[number + 1 :]
-        raise Transient(f"the list of {self._resource.name}s broke off")
+        raise Transient("the list broke off")
 
     async def _complete(self, gathered: Gathered[T], revision: str, uid: str) -> None:
         await self._still(uid)
@@ -239,7 +239,7 @@ class Reflector(Generic[T]):
             async with asyncio.timeout(silence_s):
                 return await anext(batches, None)
         except TimeoutError as error:
-            raise Silent(f"the watch of {self._resource.name}s said nothing for {silence_s:.0f} s") from error
+            raise Silent(f"the watch said nothing for {silence_s:.0f} s") from error
 
     def _take_batch(self, batch: list[bytes]) -> None:
         for line in batch:
