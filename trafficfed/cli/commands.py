@@ -174,6 +174,21 @@ def demo(check: bool) -> int:
     return processes.demo(check=check)
 
 
+@click.command(short_help="Print the definitions of the hub's objects.")
+def crds() -> None:
+    """Print the CustomResourceDefinitions of the objects that the hub holds, as YAML.
+
+    \b
+    Ends with 0.
+    \b
+    Example:
+      trafficfed crds | kubectl apply --server-side -f -
+    """
+    from trafficfed.crds.definitions import crds_yaml
+
+    click.echo(crds_yaml(), nl=False)
+
+
 @click.command(short_help="Print the version.")
 @OUTPUT
 def version(output: str) -> int:
@@ -188,4 +203,4 @@ def version(output: str) -> int:
     return asking.version(output)
 
 
-ALL: tuple[click.Command, ...] = (run, nameserver, plan, explain, status, confirm, forget, demo, version)
+ALL: tuple[click.Command, ...] = (run, nameserver, plan, explain, status, confirm, forget, crds, demo, version)

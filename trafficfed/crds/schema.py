@@ -93,7 +93,7 @@ def _default(default: Any) -> Any:
     if isinstance(default, enum.Enum):
         return str(default.value)
     if isinstance(default, tuple) and default:
-        return list(default)
+        return [_default(each) for each in default]
     return default if isinstance(default, (str, int, float)) and default else None
 
 

@@ -49,12 +49,16 @@ NameSet = Annotated[
 class Condition(Part, frozen=True, kw_only=True):
     """One aspect of an object's state (Kubernetes API conventions, Conditions)."""
 
-    type: Annotated[str, Meta(max_length=316)]
-    status: Annotated[str, Meta(max_length=16, pattern="^(True|False|Unknown)$")]
-    reason: Annotated[str, Meta(max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
-    message: Annotated[str, Meta(max_length=32768)] = ""
-    last_transition_time: Annotated[str, Meta(max_length=40, extra_json_schema={"format": "date-time"})] = ""
-    observed_generation: int = 0
+    type: Annotated[str, Meta(max_length=316, description="Which aspect.")]
+    status: Annotated[str, Meta(max_length=16, pattern="^(True|False|Unknown)$", description="Whether it holds.")]
+    reason: Annotated[
+        str, Meta(max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", description="Why, for programs.")
+    ]
+    message: Annotated[str, Meta(max_length=32768, description="Why, for people.")] = ""
+    last_transition_time: Annotated[
+        str, Meta(max_length=40, extra_json_schema={"format": "date-time"}, description="Since when.")
+    ] = ""
+    observed_generation: Annotated[int, Meta(description="The generation of the object this is about.")] = 0
 
 
 Conditions = Annotated[
@@ -73,13 +77,15 @@ class Requirement(Part, frozen=True, kw_only=True):
         ),
     )
 
-    key: Annotated[str, Meta(min_length=1, max_length=317)]
-    operator: Annotated[str, Meta(max_length=16, pattern="^(In|NotIn|Exists|DoesNotExist)$")]
-    values: Annotated[tuple[Label, ...], Meta(max_length=64)] = ()
+    key: Annotated[str, Meta(min_length=1, max_length=317, description="The label.")]
+    operator: Annotated[
+        str, Meta(max_length=16, pattern="^(In|NotIn|Exists|DoesNotExist)$", description="What must hold of it.")
+    ]
+    values: Annotated[tuple[Label, ...], Meta(max_length=64, description="With In and NotIn.")] = ()
 
 
 class LabelSelector(Part, frozen=True, kw_only=True):
     """Labels that must be there: all of them, as in every Kubernetes label selector. Empty selects everything."""
 
-    match_labels: Labels = field(default_factory=dict)
-    match_expressions: Annotated[tuple[Requirement, ...], Meta(max_length=32)] = ()
+    match_labels: Annotated[Labels, Meta(description="Labels with their values.")] = field(default_factory=dict)
+    match_expressions: Annotated[tuple[Requirement, ...], Meta(max_length=32, description="Further requirements.")] = ()

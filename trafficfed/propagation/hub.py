@@ -42,9 +42,9 @@ class Listing(Value, frozen=True, kw_only=True):
     """A complete view of the hub: every configured kind, every policy and every record listed from one API server.
 
     ``assigned`` is what the records give shares to, of kinds that are configured: one that no longer is is not looked
-    for, so not absent. ``ruled`` is what stands on the hub and is ruled by a policy; ``unselected`` stands there, as its
-    policy does, which no longer selects it: an edit, no absence. ``watched`` is what left by a watched deletion, of
-    the object or of its policy.
+    for, so not absent. ``ruled`` is what stands on the hub and is ruled by a policy; ``unselected`` stands there, as
+    its policy does, which no longer selects it: an edit, no absence. ``watched`` is what left by a watched
+    deletion, of the object or of its policy.
     """
 
     uid: str

@@ -170,6 +170,17 @@ class ImageOverride(Part, frozen=True, kw_only=True):
     ] = ""
 
 
+PROTECTED = ("apiVersion", "kind", "metadata/name", "metadata/namespace", "metadata/ownerReferences")
+"""What no override may touch: it would make the copy another object, or have the member delete it with another one."""
+
+
+def _spares(pointer: str) -> str:
+    """CEL: whether a JSON pointer leads past all that is protected. No regular expression: those cost too much here."""
+    whole = "['', '/', '/metadata', '/metadata/', " + ", ".join(f"'/{field}'" for field in PROTECTED) + "]"
+    beneath = " || ".join(f"{pointer}.startsWith('/{field}/')" for field in PROTECTED)
+    return f"!({pointer} in {whole} || {beneath})"
+
+
 class PatchOperation(Part, frozen=True, kw_only=True):
     """One operation of a JSON Patch (RFC 6902)."""
 
@@ -178,33 +189,23 @@ class PatchOperation(Part, frozen=True, kw_only=True):
             "self.op in ['move', 'copy'] ? has(self.from) : !has(self.from)",
             "move and copy need from, the others take none",
         ),
+        Rule(
+            f"self.op == 'test' || ({_spares('self.path')} && (self.op != 'move' || {_spares('self.from')}))",
+            "a patch must not touch apiVersion, kind, metadata.name, metadata.namespace or metadata.ownerReferences",
+        ),
     )
 
     op: Annotated[str, Meta(max_length=7, pattern="^(add|remove|replace|move|copy|test)$", description="What is done.")]
-    path: Annotated[str, Meta(max_length=1024, description="Where, as a JSON pointer (RFC 6901).")]
-    from_: Annotated[str, Meta(max_length=1024, description="Where from, with move and copy.")] = field(
+    path: Annotated[str, Meta(max_length=512, description="Where, as a JSON pointer (RFC 6901).")]
+    from_: Annotated[str, Meta(max_length=512, description="Where from, with move and copy.")] = field(
         default="", name="from"
     )
     value: Annotated[Any, Meta(description="What, with add, replace and test.")] = UNSET
 
 
-PROTECTED = ("apiVersion", "kind", "metadata/name", "metadata/namespace", "metadata/ownerReferences")
-"""What no override may touch: it would make the copy another object, or have the member delete it with another one."""
-
-PROTECTED_POINTER = f"^(/metadata)?/?$|^/({'|'.join(PROTECTED)})(/.*)?$"
-
-
 class Override(Part, frozen=True, kw_only=True):
     """How copies differ in some clusters. Overrides apply in their order; within one: images, replicas, labels,
     annotations, patch."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            f"!has(self.patch) || self.patch.all(p, !p.path.matches('{PROTECTED_POINTER}')"
-            f" && !(has(p.from) && p.op == 'move' && p.from.matches('{PROTECTED_POINTER}')))",
-            "a patch must not touch apiVersion, kind, metadata.name, metadata.namespace or metadata.ownerReferences",
-        ),
-    )
 
     target_clusters: Annotated[ClusterSelector, Meta(description="Where it applies; empty = in every cluster.")] = (
         ClusterSelector()
@@ -220,7 +221,7 @@ class Override(Part, frozen=True, kw_only=True):
     annotations: Annotated[
         dict[Annotated[str, Meta(max_length=317)], str], Meta(max_length=64, description="Annotations to set.")
     ] = field(default_factory=dict)
-    patch: Annotated[tuple[PatchOperation, ...], Meta(max_length=64, description="A JSON Patch of the copy.")] = ()
+    patch: Annotated[tuple[PatchOperation, ...], Meta(max_length=32, description="A JSON Patch of the copy.")] = ()
 
 
 class DeletionPolicy(enum.StrEnum):
@@ -257,7 +258,7 @@ class PolicySpec(Part, frozen=True, kw_only=True):
     placement: Annotated[Placement, Meta(description="Where to; empty = to every member.")] = Placement()
     replica_scheduling: Annotated[ReplicaScheduling, Meta(description="How replicas are spread.")] = ReplicaScheduling()
     overrides: Annotated[
-        tuple[Override, ...], Meta(max_length=64, description="How copies differ in some clusters.")
+        tuple[Override, ...], Meta(max_length=32, description="How copies differ in some clusters.")
     ] = ()
     deletion_policy: Annotated[
         DeletionPolicy,
@@ -284,20 +285,20 @@ class ClusterPolicySpec(PolicySpec, frozen=True, kw_only=True):
 class ClusterSummary(Part, frozen=True, kw_only=True):
     """How a policy stands in one cluster."""
 
-    name: Text
-    objects: int = 0
-    applied: int = 0
-    reason: Label = ""
-    message: Annotated[str, Meta(max_length=1024)] = ""
+    name: Annotated[Text, Meta(description="The member cluster.")]
+    objects: Annotated[int, Meta(description="How many copies it has, or is to have.")] = 0
+    applied: Annotated[int, Meta(description="How many of them are as they should be.")] = 0
+    reason: Annotated[Label, Meta(description="Why it was chosen or not, for programs.")] = ""
+    message: Annotated[str, Meta(max_length=1024, description="Why, for people.")] = ""
 
 
 class Problem(Part, frozen=True, kw_only=True):
     """One object that is not as it should be in one cluster."""
 
-    cluster: Text
+    cluster: Annotated[Text, Meta(description="The member cluster.")]
     object: Annotated[str, Meta(max_length=700, description="Kind, namespace and name.")]
-    reason: Label
-    message: Annotated[str, Meta(max_length=1024)] = ""
+    reason: Annotated[Label, Meta(description="What stands in the way, for programs.")]
+    message: Annotated[str, Meta(max_length=1024, description="What stands in the way, for people.")] = ""
 
 
 class PolicyStatus(Part, frozen=True, kw_only=True):
