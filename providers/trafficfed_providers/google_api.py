@@ -7,6 +7,7 @@ over the connection here is the API's own JSON. Vendor errors are mapped once, i
 import asyncio
 import contextlib
 import functools
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -26,6 +27,9 @@ SCOPES = ("https://www.googleapis.com/auth/ndev.clouddns.readwrite",)
 
 _RATE_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "dailyLimitExceeded"})
 """Reasons of a 403 that means 429 (Cloud DNS, API error page, 2026-11)."""
+
+_REQUEST = re.compile(r"^[A-Z]+ \S+: ")
+"""The request that the SDK puts in front of the server's own words."""
 
 _LEAST_S = 0.05
 
@@ -128,7 +132,7 @@ def _mapped(name: str) -> Iterator[None]:
 
 
 def _answered(name: str, error: google.api_core.exceptions.GoogleAPICallError) -> TrafficfedError:
-    status, message = int(error.code or 0), f"{name}: {error.message}"
+    status, message = int(error.code or 0), f"{name}: {_REQUEST.sub('', str(error.message))}"
     reasons = [str(found.get("reason", "")) for found in error.errors or () if isinstance(found, Mapping)]
     reason = reasons[0] if reasons else ""
     if status == 429 or reason in _RATE_REASONS:

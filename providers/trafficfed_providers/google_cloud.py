@@ -60,7 +60,7 @@ class GoogleCloudDns:
         )
 
     async def read(self, zone: str, deadline_s: float) -> tuple[RecordSet, ...]:
-        async with self._within(deadline_s) as until_s:
+        async with self._within(deadline_s) as until_s, self._reading_from(zone):
             path = await self._path(self._reading, zone, until_s)
             rrsets = self._reading.pages(f"{path}/rrsets", {"maxResults": str(_PAGE)}, "rrsets", until_s)
             found = [record_set async for rrset in rrsets for record_set in record_sets(rrset)]
@@ -146,9 +146,10 @@ class GoogleCloudDns:
         return change.stored_as(standing)
 
     async def _rrsets(self, zone: str, name: str, until_s: float) -> list[Json]:
-        path = await self._path(self._writing, zone, until_s)
-        pages = self._writing.pages(f"{path}/rrsets", {"name": f"{name}."}, "rrsets", until_s)
-        return [rrset async for rrset in pages]
+        async with self._reading_from(zone):
+            path = await self._path(self._writing, zone, until_s)
+            pages = self._writing.pages(f"{path}/rrsets", {"name": f"{name}."}, "rrsets", until_s)
+            return [rrset async for rrset in pages]
 
     async def _path(self, api: GoogleApi, zone: str, until_s: float) -> str:
         """Where the managed zone of a DNS zone is, asked once."""
@@ -190,6 +191,15 @@ class GoogleCloudDns:
     def _require_zone(self, zone: str, declined: Declined) -> None:
         """Raises Refused where it is not a record set that is missing but the whole zone; it is looked for again."""
         if declined.status == 404 and "managedZone" in str(declined):
+            self._paths.pop(zone, None)
+            raise Refused(str(declined)) from declined
+
+    @contextlib.asynccontextmanager
+    async def _reading_from(self, zone: str) -> AsyncIterator[None]:
+        """What the API declines to show is refused; the managed zone is looked for again."""
+        try:
+            yield
+        except Declined as declined:
             self._paths.pop(zone, None)
             raise Refused(str(declined)) from declined
 

@@ -28,6 +28,7 @@ class Fault:
     """What happens to the next ``times`` requests of this verb (any where it is empty) instead of an answer.
 
     ``lose``: the request is carried out and the connection cut without an answer. ``garble``: the answer is no JSON.
+    With none of these it is answered as usual, and a fault that is listed after it waits so long.
     """
 
     refusal: ApiRefusal | None = None
