@@ -303,7 +303,9 @@ class Source(Value, frozen=True, kw_only=True):
     """What the table knows of one cluster's API server.
 
     ``uid`` is the UID of its kube-system namespace, ``revision`` the newest resourceVersion taken in.
-    ``missing`` are the services held although a list no longer had them, waiting for ``confirm``.
+    ``missing`` are the services held although a list no longer had them, waiting for ``confirm``. ``went_back``: the
+    server once showed a state older than what was known of it; ``confirm`` alone ends it, as the revisions
+    of a restored server grow on beyond those it has lost.
     """
 
     cluster: str
@@ -313,6 +315,7 @@ class Source(Value, frozen=True, kw_only=True):
     since_s: float = 0.0
     reason: str = ""
     missing: tuple[ServiceKey, ...] = ()
+    went_back: bool = False
 
 
 class Refusal(Value, frozen=True, kw_only=True):
