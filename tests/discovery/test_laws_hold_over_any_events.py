@@ -92,7 +92,7 @@ def may_leave(step: Step, cluster: str, name: str, before: set[tuple[str, str]],
             had = {what for place, what in before if place == cluster}
             gone = {what for what in had if shown.get(what, "withdrawn") == "withdrawn"}
             known = source is None or not source.uid or source.uid == ("other" if server == "other" else f"uid-{where}")
-            not_older = source is None or server != "older" or source.revision <= 1
+            not_older = source is None or (not source.went_back and (server != "older" or source.revision <= 1))
             few = len(gone) <= max(5, 0.2 * len(had))
             return bool(where == cluster and name in gone and few and known and not_older)
     return False

@@ -149,6 +149,81 @@ def test_confirm_accepts_a_restored_state(fleet: FoldingFleet) -> None:
     assert (fleet.source("eu").revision, fleet.source("eu").freshness) == (400, Freshness.FRESH)
 
 
+def restored(fleet: FoldingFleet) -> None:
+    """eu loses everything since revision 400, ``NEW`` among it."""
+    fleet.listed("eu", WEB, slices=[sliced("web", 2)])
+    fleet.relist("eu", WEB, NEW, revision=500)
+    fleet.relist("eu", WEB, revision=400)
+
+
+def test_a_restored_state_stays_suspect_however_far_it_grows(fleet: FoldingFleet) -> None:
+    restored(fleet)
+    fleet.relist("eu", MOVED, revision=600)
+    fleet.take("eu", wire.Removed(WEB, 601))
+    assert fleet.source("eu").freshness is Freshness.SUSPECT
+    assert fleet.source("eu").revision == 500
+    assert address(fleet) == ("192.0.2.1",)
+    assert set(fleet.endpoints("new")) == {"eu"}
+
+
+def test_a_restored_state_stays_suspect_in_the_next_process(fleet: FoldingFleet) -> None:
+    restored(fleet)
+    fleet.restart()
+    assert fleet.source("eu").freshness is Freshness.SUSPECT
+    fleet.list_kind("eu", wire.EndpointSlice, revision=600)
+    fleet.relist("eu", MOVED, revision=600)
+    assert "backup" in fleet.source("eu").reason
+    assert fleet.source("eu").freshness is Freshness.SUSPECT
+    assert set(fleet.endpoints("new")) == {"eu"}
+    fleet.confirm("eu")
+    assert (fleet.source("eu").freshness, fleet.source("eu").revision) == (Freshness.FRESH, 600)
+    assert address(fleet) == ("192.0.2.99",)
+    assert not fleet.endpoints("new")
+
+
+def test_confirm_before_the_next_process_has_listed_anything_takes_its_list(fleet: FoldingFleet) -> None:
+    restored(fleet)
+    fleet.restart()
+    fleet.confirm("eu")
+    assert fleet.source("eu").freshness is Freshness.STALE
+    assert (fleet.source("eu").uid, fleet.source("eu").went_back) == ("uid-eu", False)
+    assert set(fleet.endpoints("new")) == {"eu"}
+    fleet.list_kind("eu", wire.EndpointSlice, revision=420)
+    fleet.relist("eu", WEB, revision=420)
+    assert (fleet.source("eu").freshness, fleet.source("eu").revision) == (Freshness.FRESH, 420)
+    assert not fleet.endpoints("new")
+
+
+def test_what_follows_a_confirmed_restore_is_believed(fleet: FoldingFleet) -> None:
+    restored(fleet)
+    fleet.confirm("eu")
+    fleet.take("eu", wire.Upserted(MOVED, 410))
+    fleet.relist("eu", MOVED, NEW, revision=420)
+    assert fleet.source("eu").freshness is Freshness.FRESH
+    assert address(fleet) == ("192.0.2.99",)
+    assert set(fleet.endpoints("new")) == {"eu"}
+
+
+def test_slices_that_went_back_are_not_believed_either(fleet: FoldingFleet) -> None:
+    """Each kind is listed again by itself: the slices may come first, with the readiness of days ago."""
+    fleet.listed("eu", WEB, slices=[sliced("web", 2)])
+    fleet.take("eu", wire.Upserted(sliced("web", 3), 700))
+    fleet.list_kind("eu", wire.EndpointSlice, [sliced("web", 0, 3)], revision=650)
+    assert fleet.source("eu").freshness is Freshness.SUSPECT
+    assert fleet.endpoints("web")["eu"].ready == 3
+    fleet.confirm("eu")
+    assert fleet.endpoints("web")["eu"].ready == 0
+
+
+def test_forgetting_a_restored_cluster_ends_the_doubt(fleet: FoldingFleet) -> None:
+    restored(fleet)
+    fleet.forget("eu")
+    fleet.list_kind("eu", wire.EndpointSlice, revision=410)
+    fleet.relist("eu", WEB, revision=410)
+    assert fleet.source("eu").freshness is Freshness.FRESH
+    assert set(fleet.endpoints("web")) == {"eu"}
+
+
 def test_an_equal_revision_is_not_older(fleet: FoldingFleet) -> None:
     fleet.listed("eu", WEB)
     fleet.relist("eu", WEB, revision=500)

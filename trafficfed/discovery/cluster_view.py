@@ -157,18 +157,20 @@ def _addresses(node: wire.Node, type_: str) -> Iterator[str]:
 
 
 class Kind:
-    """How far the view of one watched kind goes: ever listed, from which API server, still kept up to date."""
+    """How far the view of one watched kind goes: ever listed, from which API server and up to which revision, still
+    kept up to date."""
 
     def __init__(self) -> None:
         self.listed = False
         self.live = False
         self.uid = ""
+        self.revision = 0
         self.reason = "not listed yet"
 
     def disown(self) -> None:
         """What was listed came from an API server that is not the cluster's."""
         self.listed = self.live = False
-        self.uid, self.reason = "", "to be listed again, from the API server that is known now"
+        self.uid, self.revision, self.reason = "", 0, "to be listed again, from the API server that is known now"
 
 
 class ClusterView:
@@ -183,17 +185,16 @@ class ClusterView:
         }
         self.latest_uid = ""
         self.revision = 0
-        self.went_back = False
         self.trusted = False
         self.missing: set[ServiceKey] = set()
         self.watched: set[ServiceKey] = set()
 
-    def take_list(self, kind: type[wire.Watched], uid: str) -> bool:
+    def take_list(self, kind: type[wire.Watched], uid: str, revision: int) -> bool:
         """Note a complete list; tells whether it is the first of its kind."""
         known = self.kinds[kind]
         is_first = not known.listed
         known.listed = known.live = True
-        known.uid, known.reason = uid, ""
+        known.uid, known.revision, known.reason = uid, revision, ""
         self.latest_uid = uid
         return is_first
 

@@ -195,12 +195,9 @@ class Inventory:
                 assert_never(event)
 
     def _take_list(self, view: ClusterView, event: wire.Listed[wire.Watched]) -> set[ServiceKey]:
-        source = self._sources[view.cluster.name]
-        if not source.uid:
-            source = self._sources[view.cluster.name] = replace(source, uid=event.server_uid)
-        is_first = view.take_list(event.kind, event.server_uid)
+        self._recognise(view, event)
+        is_first = view.take_list(event.kind, event.server_uid, event.revision)
         if event.kind is wire.Service:
-            view.went_back = event.server_uid == source.uid and event.revision < source.revision
             view.revision = event.revision
             changed = view.services.changes(_only(wire.Service, event.objects), view.cluster)
             view.watched.clear()
@@ -212,11 +209,24 @@ class Inventory:
         view.watched -= view.services.via_nodes
         return set(view.services.via_nodes) if changed_addresses or is_first else set()
 
+    def _recognise(self, view: ClusterView, event: wire.Listed[wire.Watched]) -> None:
+        """Whether a list is of the server that is known, and of a state no older than what was known of it."""
+        source = self._sources[view.cluster.name]
+        kind = view.kinds[event.kind]
+        known = kind.revision if kind.uid == source.uid else 0
+        if event.kind is wire.Service:
+            known = max(known, source.revision)
+        went_back = source.went_back or (event.server_uid == source.uid and event.revision < known)
+        uid = source.uid or event.server_uid
+        self._sources[view.cluster.name] = replace(source, uid=uid, went_back=went_back)
+
     def _take_object(
         self, view: ClusterView, object_: wire.Watched, revision: int, *, removed: bool, trusted: bool
     ) -> set[ServiceKey]:
-        if not view.kinds[type(object_)].listed:
+        kind = view.kinds[type(object_)]
+        if not kind.listed:
             return set()  # without a list there is nothing that this could be a change of
+        kind.revision = revision
         match object_:
             case wire.Service():
                 return self._take_service(view, object_, revision, removed=removed, trusted=trusted)
@@ -262,21 +272,21 @@ class Inventory:
         return set(absence.leaving | absence.held)
 
     def _is_suspect_server(self, view: ClusterView) -> bool:
-        known = self._sources[view.cluster.name].uid
-        return view.went_back or any(kind.listed and kind.uid != known for kind in view.kinds.values())
+        source = self._sources[view.cluster.name]
+        return source.went_back or any(kind.listed and kind.uid != source.uid for kind in view.kinds.values())
 
     def _is_trusted(self, view: ClusterView) -> bool:
         return view.kinds[wire.Service].listed and not self._is_suspect_server(view)
 
     def _adopt(self, view: ClusterView) -> None:
         """Take the API server that listed last as the one we know; views from another one are to be listed again."""
-        name = view.cluster.name
+        source = self._sources[view.cluster.name]
+        uid = view.latest_uid or source.uid
         for kind in view.kinds.values():
-            if kind.uid != view.latest_uid:
+            if kind.listed and kind.uid != uid:
                 kind.disown()
-        view.went_back = False
         revision = view.revision if view.kinds[wire.Service].listed else 0
-        self._sources[name] = replace(self._sources[name], uid=view.latest_uid, revision=revision)
+        self._sources[view.cluster.name] = replace(source, uid=uid, revision=revision, went_back=False)
 
     # ------------------------------------------------------------------ the answer
 
@@ -297,7 +307,7 @@ class Inventory:
         if self._is_suspect_server(view):
             doubt = (
                 f"its state is older than revision {source.revision} that was known; was it restored from a backup?"
-                if view.went_back
+                if source.went_back
                 else f"another API server answers: kube-system UID {view.other_uid(source.uid)}, known is {source.uid}"
             )
         elif view.missing:
