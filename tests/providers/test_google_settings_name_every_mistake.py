@@ -95,9 +95,9 @@ def test_a_binary_file_is_named(tmp_path: Path) -> None:
         parse_settings("g", {"credentials-file": str(path)})
 
 
-@pytest.fixture
-def key_file(tmp_path: Path) -> Path:
-    path = tmp_path / "key.json"
+@pytest.fixture(scope="module")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("account") / "key.json"
     path.write_text(Tokens(lambda: 0.0).key_file("shop-prod-1", "http://127.0.0.1:1"))
     return path
 
