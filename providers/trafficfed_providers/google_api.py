@@ -83,7 +83,7 @@ class GoogleApi:
 
     async def _ask(self, method: str, path: str, query: Mapping[str, str], body: Json | None, until_s: float) -> Json:
         loop = asyncio.get_running_loop()
-        await self._budget.take()
+        await self._turn(until_s - loop.time())
         timeout_s = max(_LEAST_S, until_s - loop.time())
         work = functools.partial(self._request, method, path, dict(query), body, timeout_s)
         try:
@@ -92,6 +92,14 @@ class GoogleApi:
             if error.retry_after_s:
                 self._budget.pause(error.retry_after_s)
             raise
+
+    async def _turn(self, patience_s: float) -> None:
+        """Wait until a request may be sent. Raises Transient where that is not within so long."""
+        delay_s = self._budget.reserve_s()
+        if delay_s > patience_s:
+            self._budget.give_back()
+            raise Transient(f"{self._name}: the next request is due in {delay_s:.1f} s only", delay_s)
+        await asyncio.sleep(delay_s)
 
     def _request(self, method: str, path: str, query: dict[str, str], body: Json | None, timeout_s: float) -> Json:
         with _mapped(self._name):

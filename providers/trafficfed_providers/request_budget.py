@@ -23,6 +23,11 @@ class RequestBudget:
         self._free_at_s = max(full_s, full_s if self._free_at_s is None else self._free_at_s) + 1 / self._rate_per_s
         return max(0.0, self._free_at_s - now_s)
 
+    def give_back(self) -> None:
+        """Return a request that was taken and will not be sent."""
+        if self._free_at_s is not None:
+            self._free_at_s -= 1 / self._rate_per_s
+
     def pause(self, seconds: float) -> None:
         """Send nothing for so long: the other side asked for it."""
         self._free_at_s = max(self._free_at_s or 0.0, self._now_s() + seconds)

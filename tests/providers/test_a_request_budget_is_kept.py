@@ -30,6 +30,14 @@ def test_a_pause_holds_everything_back() -> None:
     assert budget.reserve_s() == pytest.approx(7.1)
 
 
+def test_what_is_given_back_can_be_taken_again() -> None:
+    budget = RequestBudget(1.0, burst=1, now_s=lambda: 0.0)
+    budget.reserve_s()
+    assert budget.reserve_s() == pytest.approx(1.0)
+    budget.give_back()
+    assert budget.reserve_s() == pytest.approx(1.0)
+
+
 @given(st.lists(st.floats(0, 5), min_size=1, max_size=60), st.integers(1, 10), st.sampled_from([0.5, 2.0, 20.0]))
 def test_no_window_ever_holds_more_than_burst_and_rate(gaps_s: list[float], burst: int, rate_per_s: float) -> None:
     now_s = 0.0
