@@ -18,6 +18,7 @@ import botocore.exceptions
 
 from trafficfed.errors import ConfigError, Refused, Transient
 from trafficfed.ports import Clock
+from trafficfed_providers.request_budget import RequestBudget
 from trafficfed_providers.route53_settings import Settings
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -61,36 +62,6 @@ class Busy(Transient):
     """Too many requests, or the zone's last one is still being worked on: to be tried again after a moment."""
 
 
-class Budget:
-    """A token bucket. Whoever asks first is served first; ``drain`` empties it where the service says it is empty."""
-
-    def __init__(self, rate_per_s: float, clock: Clock, sleep: Sleep) -> None:
-        self._rate_per_s = rate_per_s
-        self._burst = max(1.0, rate_per_s)
-        self._tokens = self._burst
-        self._clock = clock
-        self._sleep = sleep
-        self._at_s = clock.monotonic_s()
-        self._turn = asyncio.Lock()
-
-    async def take(self) -> None:
-        async with self._turn:
-            self._refill()
-            if self._tokens < 1:
-                await self._sleep((1 - self._tokens) / self._rate_per_s)
-                self._refill()
-            self._tokens -= 1
-
-    def drain(self) -> None:
-        self._refill()
-        self._tokens = min(self._tokens, 0.0)
-
-    def _refill(self) -> None:
-        now_s = self._clock.monotonic_s()
-        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._rate_per_s)
-        self._at_s = now_s
-
-
 class Route53Api:
     """Calls by name with boto3's parameters. Raises Transient, Refused or BatchRefused. ``name`` is for messages."""
 
@@ -101,7 +72,7 @@ class Route53Api:
         self._session = _session(name, settings)
         self._client: Any = None
         self._making = asyncio.Lock()
-        self._budget = Budget(settings.requests_per_s, clock, sleep)
+        self._budget = RequestBudget(settings.requests_per_s, max(1, int(settings.requests_per_s)), clock.monotonic_s)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix=f"route53-{name}-write")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"route53-{name}-read")
 
@@ -121,7 +92,7 @@ class Route53Api:
         """Wait for the budget, and again where the service says that it was too much."""
         wait_s = BUSY_WAIT_S
         while True:
-            await self._budget.take()
+            await self._sleep(self._budget.reserve_s())
             try:
                 return await self._call(pool, operation, params)
             except Busy:
@@ -175,7 +146,7 @@ class Route53Api:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         said = f"{self._name}: Route 53 answers {code} to {operation}: {text}"
         if code in _BUSY:
-            self._budget.drain()
+            self._budget.pause(1 / self._settings.requests_per_s)
         if code in _BUSY or code == _PRIOR:
             return Busy(said)
         if code in _BATCH:

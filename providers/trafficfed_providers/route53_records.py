@@ -13,6 +13,26 @@ from trafficfed.model import RecordSet, Routing, Where
 
 Record = dict[str, Any]
 
+FIELDS = (
+    "Name",
+    "Type",
+    "SetIdentifier",
+    "Weight",
+    "Region",
+    "GeoLocation",
+    "Failover",
+    "MultiValueAnswer",
+    "TTL",
+    "ResourceRecords",
+    "AliasTarget",
+    "HealthCheckId",
+    "TrafficPolicyInstanceId",
+    "CidrRoutingConfig",
+    "GeoProximityLocation",
+    "AZAffinity",
+)
+"""The order that the service asks of a request's elements (ChangeResourceRecordSets, on syntaxes); boto3 keeps ours."""
+
 _KNOWN = frozenset(
     {"Name", "Type", "TTL", "ResourceRecords", "AliasTarget", "SetIdentifier", "Weight", "GeoLocation", "Failover"}
     | {"HealthCheckId"}
@@ -25,8 +45,10 @@ def to_api(record_set: RecordSet, zone_id: str) -> Record:
     if record_set.routing:
         record |= _routing_to_api(record_set.routing)
     if record_set.alias:
-        return record | {"AliasTarget": _target(record_set, zone_id)}
-    return record | {"TTL": record_set.ttl, "ResourceRecords": [{"Value": value} for value in record_set.values]}
+        record["AliasTarget"] = _target(record_set, zone_id)
+    else:
+        record |= {"TTL": record_set.ttl, "ResourceRecords": [{"Value": value} for value in record_set.values]}
+    return {key: record[key] for key in sorted(record, key=FIELDS.index)}
 
 
 def from_api(record: Mapping[str, Any], zone_id: str) -> RecordSet:
@@ -84,7 +106,7 @@ def _routing_from_api(record: Mapping[str, Any]) -> Routing | None:
         where=_where(record["GeoLocation"]) if "GeoLocation" in record else None,
         failover=record.get("Failover", "").lower(),
         health_check=record.get("HealthCheckId", ""),
-        extra=json.dumps(extra, sort_keys=True) if extra else "",
+        extra=json.dumps(extra) if extra else "",
     )
 
 

@@ -38,7 +38,7 @@ class Bucket:
         now_s = self._clock.monotonic_s()
         self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._rate_per_s)
         self._at_s = now_s
-        if self._tokens < 1:
+        if self._tokens < 1 - 1e-6:  # what rounding leaves of a whole token is one
             return False
         self._tokens -= 1
         return True

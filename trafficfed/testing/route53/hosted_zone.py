@@ -46,11 +46,10 @@ class HostedZone:
         self.private = private
         self.nameservers = tuple(f"ns-{number}.awsdns-{number:02}.example" for number in range(4))
         self._records: dict[Key, Record] = {}
-        apex = {"Name": self.name, "TTL": 172800}
         values = [{"Value": f"{server}."} for server in self.nameservers]
         soa = [{"Value": f"{self.nameservers[0]}. hostmaster.example. 1 7200 900 1209600 86400"}]
         for rdtype, records in (("NS", values), ("SOA", soa)):
-            self.put({**apex, "Type": rdtype, "ResourceRecords": records})
+            self.put({"Name": self.name, "Type": rdtype, "TTL": 172800, "ResourceRecords": records})
 
     def records(self) -> list[Record]:
         """Everything, in the order of listings."""
