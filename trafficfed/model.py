@@ -430,7 +430,8 @@ class Capabilities(Value, frozen=True, kw_only=True):
     ``routing`` is how weights and geography are put into records: empty (not at all), ``tree`` (sets with identifiers
     and aliases between them, as Route 53 has), ``policy`` (one routing policy for a name and type, as Google has).
     ``geo`` may hold ``subdivision:US`` where only those of one country are known. ``checks`` are the provider's own
-    health checks by cluster (cluster, id): with them it can fail over by itself.
+    health checks by cluster (cluster, id): with them it can fail over by itself. ``tracks``: it tells when what was
+    written is at all its name servers (``trafficfed.ports.Tracking``).
     """
 
     weighted: bool = False
@@ -446,3 +447,4 @@ class Capabilities(Value, frozen=True, kw_only=True):
     authorities: tuple[str, ...] = ()
     routing: str = ""
     checks: tuple[tuple[str, str], ...] = ()
+    tracks: bool = False

@@ -52,6 +52,17 @@ class Provider(Protocol):
     async def close(self) -> None: ...
 
 
+class Tracking(Protocol):
+    """What a provider whose capabilities say ``tracks`` has besides."""
+
+    async def in_sync(self, deadline_s: float) -> bool:
+        """Wait until all that was written so far is at every name server; False where that cannot be learnt in time.
+
+        Never raises for what the provider's vendor does, and holds up no write.
+        """
+        ...
+
+
 class Probe(Protocol):
     """One probe type. Never raises for what the target does; ``timeout_s`` of the check is a total deadline."""
 
