@@ -113,9 +113,11 @@ async def fill(cluster: RealCluster, names: int, port: int) -> None:
                 "trafficfed.io/hostname": f"s{number}.{ZONE}",
                 "trafficfed.io/health-check": f"tcp://:{port}",
             }
-            manifest = objects.service(NAMESPACE, f"s{number}", annotations, (port,), "LoadBalancer")
+            manifest: dict[str, Any] = dict(
+                objects.service(NAMESPACE, f"s{number}", annotations, (port,), "LoadBalancer")
+            )
             # A node port each would exhaust their range at some 2,700 Services.
-            manifest["spec"]["allocateLoadBalancerNodePorts"] = False
+            manifest["spec"] = {**manifest["spec"], "allocateLoadBalancerNodePorts": False}
             await transport.request("POST", f"/api/v1/namespaces/{NAMESPACE}/services", encoded(manifest))
             await set_address(transport, number, address(number, 0))
 

@@ -53,7 +53,8 @@ class Cluster(Value, frozen=True, kw_only=True):
 
 
 class HealthCheck(Value, frozen=True, kw_only=True):
-    """What a probe does and how its results become a verdict. Defaults: DESIGN section 7.
+    """What a probe does and how its results become a verdict. With the defaults a death is known about 5 s after it
+    is first seen, and one lost probe harms nobody.
 
     ``port`` 0 means the endpoint's first port; ``host`` is the HTTP Host header and TLS server name, empty =
     the GlobalService's first hostname.
@@ -292,7 +293,7 @@ class Row(Value, frozen=True, kw_only=True):
 
 
 class Freshness(enum.StrEnum):
-    """How far the view of one cluster can be trusted; section 3, law 1 of the design."""
+    """How far the view of one cluster can be trusted; a stale or failed view never deletes."""
 
     FRESH = "Fresh"
     STALE = "Stale"

@@ -129,7 +129,7 @@ class Context:
         command = str(wish.get("command") or "")
         if command not in allow_exec:
             raise self._wrong(
-                "exec", f"the plugin {command!r} is not allowed", f"add it to allow_exec if you trust {self.place}"
+                "exec", f"the plugin {command!r} is not allowed", f"add it to allow-exec if you trust {self.place}"
             )
         if "/" in command:
             command = str(self.user.path(command))
