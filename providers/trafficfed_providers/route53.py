@@ -42,6 +42,7 @@ class Route53:
         self._api = Route53Api(name, settings, clock or SystemClock(), sleep)
         self._zone_ids = dict(settings.zone_ids)
         self._writing = asyncio.Lock()
+        self._tracking = asyncio.Lock()
         self._unsynced: deque[str] = deque(maxlen=TRACKED)
 
     @classmethod
@@ -65,6 +66,7 @@ class Route53:
             authorities=self._settings.authorities,
             routing="tree",
             checks=self._settings.health_checks,
+            tracks=True,
         )
 
     async def read(self, zone: str, deadline_s: float) -> tuple[RecordSet, ...]:
@@ -104,13 +106,16 @@ class Route53:
         return tuple(result for result in results if result)
 
     async def in_sync(self, deadline_s: float) -> bool:
-        """Wait until all that was written so far is at every name server; False where the deadline comes first."""
+        """Wait until all that was written so far is at every name server; False where that cannot be learnt in time.
+
+        Whoever asks meanwhile waits for the same answers, so that each change is asked for once at a time.
+        """
         open_ones = tuple(self._unsynced)
         try:
-            async with asyncio.timeout(deadline_s):
+            async with asyncio.timeout(deadline_s), self._tracking:
                 for change_id in open_ones:
                     await self._until_in_sync(change_id)
-        except TimeoutError:
+        except (TimeoutError, Transient, Refused):
             return False
         return True
 
@@ -118,13 +123,12 @@ class Route53:
         await self._api.close()
 
     async def _until_in_sync(self, change_id: str) -> None:
-        while True:
+        while change_id in self._unsynced:
             response = await self._api.read("get_change", Id=change_id)
-            if response["ChangeInfo"]["Status"] == "INSYNC":
-                break
-            await self._sleep(INSYNC_POLL_S)
-        if change_id in self._unsynced:
-            self._unsynced.remove(change_id)
+            if response["ChangeInfo"]["Status"] != "INSYNC":
+                await self._sleep(INSYNC_POLL_S)
+            elif change_id in self._unsynced:
+                self._unsynced.remove(change_id)
 
     @asynccontextmanager
     async def _within(self, deadline_s: float, zone: str) -> AsyncIterator[None]:

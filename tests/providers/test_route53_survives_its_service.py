@@ -198,6 +198,21 @@ async def test_a_change_that_does_not_get_in_sync_is_told(aws: Route53Bench, fre
         assert not await fresh_route53.in_sync(0.05)
 
 
+async def test_many_who_wait_for_it_ask_once(aws: Route53Bench, fresh_route53: Route53) -> None:
+    aws.renew(insync_s=0.0)
+    await outcomes(fresh_route53, CREATE)
+    assert await asyncio.gather(*(fresh_route53.in_sync(DEADLINE_S) for _ in range(8))) == [True] * 8
+    assert len(aws.requests("GetChange")) == 1
+
+
+async def test_a_status_that_may_not_be_asked_is_no_error_of_the_zone(
+    aws: Route53Bench, fresh_route53: Route53
+) -> None:
+    aws.account.denied.add("GetChange")
+    assert await outcomes(fresh_route53, CREATE) == [Outcome.DONE]
+    assert not await fresh_route53.in_sync(DEADLINE_S)
+
+
 async def test_two_who_write_at_once_take_turns(aws: Route53Bench, route53: Route53) -> None:
     names = [f"n{number}.{ZONE}" for number in range(4)]
     changes = [NameChange(name=name, after=records(name, ONE)) for name in names]

@@ -4,10 +4,11 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
+from typing import cast
 
 from trafficfed.errors import Refused, TrafficfedError, Transient
 from trafficfed.model import Outcome, RecordSet, Refusal, Result, Zone
-from trafficfed.ports import Clock, Provider
+from trafficfed.ports import Clock, Provider, Tracking
 from trafficfed.reports import ProviderFailed, Published, Report
 from trafficfed.zones.backoff import Backoff
 from trafficfed.zones.brakes import Held
@@ -64,7 +65,9 @@ class ZonePublisher:
         self._wake = asyncio.Event()
         self._backoff = Backoff()
         self._written_while_scanning: set[str] | None = None
-        self._verifier = Verifier(provider_name, zone.name, provider.capabilities.authorities, clock, report)
+        self._verifier = Verifier(
+            provider_name, zone.name, provider.capabilities.authorities, clock, report, in_sync=_in_sync(provider)
+        )
         self._state = PublisherState.LOADING
         self._message = ""
 
@@ -239,3 +242,7 @@ class ZonePublisher:
         self._report(Published(self._name, self._zone.name, planned.name, result.outcome, since_s, result.message))
         if result.outcome is Outcome.DONE and planned.change:
             self._verifier.expect(planned.change, event_at_s)
+
+
+def _in_sync(provider: Provider) -> Callable[[float], Awaitable[bool]] | None:
+    return cast(Tracking, provider).in_sync if provider.capabilities.tracks else None

@@ -17,6 +17,9 @@ from trafficfed.reports import Report, Verified
 DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Waits before each attempt. Secondaries follow by NOTIFY and transfer, within seconds where they are well set up."""
 
+IN_SYNC_S = 120.0
+"""How long a provider that tracks its changes may take; Route 53 states 60 s as a rule."""
+
 QUERY_S = 2.0
 AT_ONCE = 16
 
@@ -45,10 +48,20 @@ def expectation(change: NameChange, event_at_s: float) -> Expectation:
 
 
 class Verifier:
-    """Asks every authority of a zone for each name published, until it answers rightly or patience ends."""
+    """Asks every authority of a zone for each name published, until it answers rightly or patience ends.
+
+    ``in_sync`` is asked before, where the provider itself tells when its name servers have what was written.
+    """
 
     def __init__(
-        self, provider: str, zone: str, authorities: Sequence[str], clock: Clock, report: Report, ask: Ask | None = None
+        self,
+        provider: str,
+        zone: str,
+        authorities: Sequence[str],
+        clock: Clock,
+        report: Report,
+        ask: Ask | None = None,
+        in_sync: Callable[[float], Awaitable[bool]] | None = None,
     ) -> None:
         self._provider = provider
         self._zone = zone
@@ -56,12 +69,13 @@ class Verifier:
         self._clock = clock
         self._report = report
         self._ask = ask or ask_udp
+        self._in_sync = in_sync
         self._expected: dict[str, Expectation] = {}
         self._queue: asyncio.Queue[Expectation] = asyncio.Queue()
 
     def expect(self, change: NameChange, event_at_s: float) -> None:
         """The newest expectation of a name replaces the one before."""
-        if self._authorities:
+        if self._authorities or self._in_sync:
             expected = expectation(change, event_at_s)
             self._expected[change.name] = expected
             self._queue.put_nowait(expected)
@@ -82,6 +96,8 @@ class Verifier:
 
     async def _verify(self, expected: Expectation) -> bool | None:
         """None where a newer change of the name has overtaken this one."""
+        if self._in_sync is not None and not await self._in_sync(IN_SYNC_S):
+            return False if self._expected.get(expected.name) is expected else None
         open_ones = self._authorities
         for delay_s in DELAYS_S:
             await asyncio.sleep(delay_s)
