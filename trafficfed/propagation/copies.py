@@ -9,7 +9,7 @@ from trafficfed.errors import ConfigError
 from trafficfed.model import Value
 from trafficfed.propagation.objects import ObjectKey
 from trafficfed.propagation.plan import Copy
-from trafficfed.propagation.render import HASH_ANNOTATION, OWNER_LABEL
+from trafficfed.propagation.portable import HASH_ANNOTATION, OWNER_LABEL
 from trafficfed.propagation.running import is_running
 
 Json = dict[str, Any]

@@ -4,10 +4,17 @@ from typing import Any
 
 Json = dict[str, Any]
 
+OWNER_LABEL = "trafficfed.io/propagated-by"
+"""On every copy: which controller put it there. What does not carry it with our own name is not ours."""
+
+HASH_ANNOTATION = "trafficfed.io/content-hash"
+"""On every copy: what was last applied, so that a restart applies nothing that is there already."""
+
 KEPT_METADATA = ("name", "namespace", "labels", "annotations")
 """All else in metadata belongs to the API server, a garbage collector or a finalizing controller of that cluster."""
 
 SERVER_ANNOTATIONS = (
+    HASH_ANNOTATION,
     "kubectl.kubernetes.io/last-applied-configuration",
     "deployment.kubernetes.io/revision",
     "deprecated.daemonset.template.generation",

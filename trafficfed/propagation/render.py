@@ -18,14 +18,8 @@ from trafficfed.propagation.images import with_images
 from trafficfed.propagation.json_patch import json_patch, touches_protected
 from trafficfed.propagation.objects import REPLICAS_AT, ObjectKey, Template
 from trafficfed.propagation.policy import Override, SchedulingType
-from trafficfed.propagation.portable import Json, portable
+from trafficfed.propagation.portable import HASH_ANNOTATION, OWNER_LABEL, Json, portable
 from trafficfed.propagation.select import Policy
-
-OWNER_LABEL = "trafficfed.io/propagated-by"
-"""On every copy: which controller put it there. What does not carry it with our own name is not ours."""
-
-HASH_ANNOTATION = "trafficfed.io/content-hash"
-"""On every copy: what was last applied, so that a restart applies nothing that is there already."""
 
 PODS_AT = {
     ("", "Pod"): ("spec",),
