@@ -10,7 +10,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trafficfed.model import Client, Decision, Form, Member, NameChange, Rule, ServiceKey, Where, Zone
+from trafficfed.model import (
+    Client,
+    Cluster,
+    Decision,
+    Endpoint,
+    Form,
+    GlobalService,
+    Member,
+    NameChange,
+    Row,
+    Rule,
+    ServiceKey,
+    Verdict,
+    Where,
+    Zone,
+)
+from trafficfed.steering.decide import decide
+from trafficfed.steering.geography import CONTINENTS
 from trafficfed.steering.select import rule_for
 from trafficfed.testing.route53.answering import Answers, answers
 from trafficfed.testing.route53.hosted_zone import HostedZone
@@ -165,3 +182,42 @@ def test_clients_of_no_rule_get_nothing_where_the_catch_all_has_nothing(pick: in
     zone = published(decided([Rule(where=Where("continent", "EU"), pool=(eu,)), Rule(where=Where(), pool=())], pick))
     assert answers(zone, NAME, "A", Client("", "NA", "US")) == {}
     assert answers(zone, NAME, "A", Client("", "EU", "DE")) == {("192.0.2.1",): Fraction(1)}
+
+
+CLUSTERS = {
+    name: Cluster(name=name, region=region, country=country, continent=continent)
+    for name, region, country, continent in (
+        ("eu", "eu-central-1", "DE", "EU"),
+        ("us", "us-east-1", "US", "NA"),
+        ("ap", "ap-northeast-1", "JP", "AS"),
+    )
+}
+
+
+def table_row(steering: tuple[str, ...], dead: frozenset[str]) -> Row:
+    key = ServiceKey("default", "shop", "web")
+    endpoints = tuple(
+        Endpoint(cluster=name, addresses=MEMBERS[name], weight=10 * (at + 1), tier=at)
+        for at, name in enumerate(sorted(CLUSTERS))
+    )
+    verdicts = tuple(
+        Verdict(cluster=each.cluster, address=address, serving=each.cluster not in dead, passed=True)
+        for each in endpoints
+        for address in sorted(each.addresses)
+    )
+    service = GlobalService(key=key, hostnames=(NAME,), steering=steering)
+    return Row(service=service, endpoints=endpoints, verdicts=verdicts)
+
+
+@pytest.mark.parametrize("steering", [("geo",), ("geo", "weighted"), ("failover",), ("weighted",), ("geo", "failover")])
+@pytest.mark.parametrize("dead", [frozenset[str](), frozenset({"eu"}), frozenset({"eu", "us"})])
+def test_decisions_of_the_controller_are_answered_to_everybody_in_the_world(
+    steering: tuple[str, ...], dead: frozenset[str]
+) -> None:
+    decision = decide(table_row(steering, dead), CLUSTERS, (), 0.0)
+    zone = published(decision, CHECKED)
+    for country, continent in CONTINENTS.items():
+        client = Client("", continent, country)
+        found = by_value(answers(zone, NAME, "A", client))
+        assert near(found, due(decision, client, "A"))
+        assert not set(found) & {address for name in dead for address in MEMBERS[name]}
