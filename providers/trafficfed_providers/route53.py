@@ -136,7 +136,8 @@ class Route53:
             async with asyncio.timeout(deadline_s):
                 yield
         except TimeoutError as error:
-            raise NoAnswer(f"{self.name}: Route 53 took longer than {deadline_s:g} s for zone {zone}") from error
+            why = f" ({self._api.busy})" if self._api.busy else ""
+            raise NoAnswer(f"{self.name}: Route 53 took longer than {deadline_s:g} s for zone {zone}{why}") from error
         except NoSuchZone:
             if zone not in dict(self._settings.zone_ids):
                 self._zone_ids.pop(zone, None)

@@ -63,13 +63,17 @@ class Busy(Transient):
 
 
 class Route53Api:
-    """Calls by name with boto3's parameters. Raises Transient, Refused or BatchRefused. ``name`` is for messages."""
+    """Calls by name with boto3's parameters. Raises Transient, Refused or BatchRefused. ``name`` is for messages.
+
+    ``busy`` is what the service said when it last wanted to be asked later, empty since it has answered again.
+    """
 
     def __init__(self, name: str, settings: Settings, clock: Clock, sleep: Sleep) -> None:
         self._name = name
         self._settings = settings
         self._sleep = sleep
         self._session = _session(name, settings)
+        self.busy = ""
         self._client: Any = None
         self._making = asyncio.Lock()
         self._budget = RequestBudget(settings.requests_per_s, max(1, int(settings.requests_per_s)), clock.monotonic_s)
@@ -94,8 +98,11 @@ class Route53Api:
         while True:
             await self._sleep(self._budget.reserve_s())
             try:
-                return await self._call(pool, operation, params)
-            except Busy:
+                response = await self._call(pool, operation, params)
+                self.busy = ""
+                return response
+            except Busy as error:
+                self.busy = str(error)
                 await self._sleep(wait_s * (0.5 + random.random() / 2))
                 wait_s = min(2 * wait_s, BUSY_WAIT_MAX_S)
 
