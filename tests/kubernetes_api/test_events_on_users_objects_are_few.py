@@ -37,6 +37,7 @@ class Board:
         self.events: dict[str, dict[str, Any]] = {}
         self.writes: list[tuple[float, str]] = []
         self.failure: Exception | None = None
+        self.answer: bytes | None = None
 
     async def request(
         self,
@@ -59,7 +60,7 @@ class Board:
             raise Rejected("404 Not Found", 404)
         else:
             self.events[path] |= sent
-        return msgspec.json.encode(self.events[path])
+        return self.answer or msgspec.json.encode(self.events[path])
 
 
 class Desk:
@@ -186,6 +187,24 @@ async def test_a_failure_is_told_and_the_next_event_goes_out(failure: Exception)
         tell(Note(WEB, "NotGranted", "no grant"))
     assert desk.failures == [f"Event Conflict on Service shop/web: {failure}"]
     assert [event["reason"] for event in desk.board.events.values()] == ["NotGranted"]
+
+
+@pytest.mark.looptime
+async def test_an_answer_that_is_no_event_is_a_failure_like_any_other() -> None:
+    """As from a proxy between us and the server."""
+    desk = Desk()
+    async with desk.open() as tell:
+        tell(CONFLICT)
+        await asyncio.sleep(1)
+        desk.board.answer = b"<html>"
+        tell(CONFLICT)
+        await asyncio.sleep(QUIET_S + 1)
+        desk.board.answer = None
+        tell(Note(WEB, "NotGranted", "another message"))
+        await asyncio.sleep(1)
+    assert len(desk.failures) == 1
+    assert "the answer to a patch is no Event" in desk.failures[0]
+    assert len(desk.board.events) == 2
 
 
 @pytest.mark.looptime

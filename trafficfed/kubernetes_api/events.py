@@ -180,7 +180,10 @@ class EventWriter:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             return None
-        return msgspec.json.decode(answer, type=_Answer).count or 1
+        try:
+            return msgspec.json.decode(answer, type=_Answer).count or 1
+        except msgspec.DecodeError as error:
+            raise Transient(f"the answer to a patch is no Event: {error}") from error
 
     def _event(self, note: Note, count: int) -> bytes:
         subject, now = note.subject, self._timestamp()
