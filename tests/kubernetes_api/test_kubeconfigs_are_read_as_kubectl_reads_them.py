@@ -122,6 +122,12 @@ async def test_plain_http_needs_no_trust(tmp_path: Path) -> None:
     assert (found.server, found.tls) == ("http://127.0.0.1:8001/clusters/eu", None)
 
 
+async def test_the_scheme_of_a_url_may_be_in_capitals(tmp_path: Path) -> None:
+    found = await load(write(tmp_path / "config", {"token": "t"}, server="HTTPS://eu.example.org:6443"))
+    assert found.server == SERVER
+    assert found.tls is not None
+
+
 async def test_secrets_are_not_in_the_repr(tmp_path: Path) -> None:
     found = await load(write(tmp_path / "config", {"token": "very-secret"}))
     assert "very-secret" not in repr(found)
@@ -241,6 +247,12 @@ async def test_a_context_whose_user_is_missing_is_not_taken_for_an_anonymous_one
     ("user", "cluster", "field", "fix"),
     [
         ({"token": "t"}, {"server": "eu.example.org"}, "server", "give it as https://HOST:PORT"),
+        ({"token": "t"}, {"server": ""}, "server", "give it as https://HOST:PORT"),
+        ({"token": "t"}, {"server": "https://"}, "server", "give it as https://HOST:PORT"),
+        ({"token": "t"}, {"server": "https://:6443"}, "server", "give it as https://HOST:PORT"),
+        ({"token": "t"}, {"server": "https://eu.example.org:99999"}, "server", "give it as https://HOST:PORT"),
+        ({"token": "t"}, {"server": "https://[::1"}, "server", "give it as https://HOST:PORT"),
+        ({"token": "t"}, {"proxy-url": "socks5://192.0.2.9:1080"}, "proxy-url", "give it as https://HOST:PORT"),
         ({"token": "t"}, {"certificate-authority-data": "###"}, "certificate-authority-data", "encode the PEM text"),
         ({"token": "t"}, {"certificate-authority-data": 5}, "certificate-authority-data", "encode the PEM text"),
         ({"token": "t"}, {"certificate-authority-data": encoded(b"x")}, "certificate-authority", "give a PEM bundle"),
@@ -254,7 +266,7 @@ async def test_a_context_whose_user_is_missing_is_not_taken_for_an_anonymous_one
         ),
         ({"auth-provider": {"name": "oidc"}}, {}, "auth-provider", "an exec plugin"),
         ({"username": "a", "password": "b"}, {}, "username", "use a token"),
-        ({"exec": {"command": "steal"}}, {}, "exec", "add it to allow_exec if you trust"),
+        ({"exec": {"command": "steal"}}, {}, "exec", "add it to allow-exec if you trust"),
     ],
 )
 async def test_each_mistake_is_named_with_its_field_and_fix(

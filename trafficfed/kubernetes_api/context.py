@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api.authentication import (
@@ -63,9 +64,9 @@ class Context:
     user: Section
 
     def credentials(self, clock: Clock, allow_exec: tuple[str, ...]) -> Credentials:
-        server = str(self.cluster.get("server") or "").rstrip("/")
-        if not server.startswith(("https://", "http://")):
-            raise self._wrong("server", f"{server!r} is no URL", "give it as https://HOST:PORT")
+        server = self._url("server").rstrip("/")
+        if not server:
+            raise self._wrong("server", "missing", "give it as https://HOST:PORT")
         tls = self._tls() if server.startswith("https://") else None
         means, authentication = self._authentication(tls, clock, allow_exec)
         return Credentials(
@@ -75,9 +76,20 @@ class Context:
             authentication=authentication,
             tls=tls,
             server_name=str(self.cluster.get("tls-server-name") or ""),
-            proxy=str(self.cluster.get("proxy-url") or ""),
+            proxy=self._url("proxy-url"),
             headers=self._impersonation(),
         )
+
+    def _url(self, key: str) -> str:
+        """An HTTP URL of the cluster's entry, empty where there is none."""
+        url = str(self.cluster.get(key) or "")
+        try:
+            parts = urlsplit(url)
+            if not url or (parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0):
+                return parts.geturl()
+        except ValueError:
+            pass  # no port number, or no IPv6 address between its brackets
+        raise self._wrong(key, f"{url!r} is no URL of HTTP", "give it as https://HOST:PORT")
 
     def _tls(self) -> ssl.SSLContext:
         authority = self._content(self.cluster, "certificate-authority")
