@@ -33,8 +33,10 @@ class Connection:
         clock: Clock,
         report: Report,
         found: Callable[[str], None],
+        retry_s: float = RETRY_S,
     ) -> None:
         """``found`` is told the API server's URL once it is known, with an address in place of its name."""
+        self._retry_s = retry_s
         self._name, self._connect, self._sink = name, connect, sink
         self._clock, self._report, self._found = clock, report, found
         self._events: EventWriter | None = None
@@ -55,7 +57,7 @@ class Connection:
                     said = str(error)
                     for resource in (SERVICES, ENDPOINT_SLICES, NODES):
                         self._sink(self._name, Lost(resource.kind, said))
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(self._retry_s)
             else:
                 for url in await _located(credentials.server):
                     self._found(url)
@@ -83,7 +85,7 @@ async def _located(url: str) -> tuple[str, ...]:
     port = parts.port or (80 if parts.scheme == "http" else 443)
     try:
         found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
         return ()  # the watch tells about it, with its reason
     hosts = sorted({str(address[0]) for *_, address in found})
     return tuple(f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}" for host in hosts)
