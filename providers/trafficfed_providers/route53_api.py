@@ -87,8 +87,9 @@ class Route53Api:
         return await self._until_free(self._writer, operation, params)
 
     async def close(self) -> None:
+        """Ends when the calls under way have ended, within their own timeouts: the process could not end sooner."""
         for pool in (self._writer, self._reader):
-            pool.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
         if self._client is not None:
             self._client.close()
 
