@@ -37,7 +37,7 @@ health: {interval: 10x, fall: "3"}
         "trafficfed.yaml:6: clusters[1].offers[0]: '10.0.0.1/8' has bits set beyond its prefix; write 10.0.0.0/8",
         "trafficfed.yaml:7: clusters[2].name: is missing; write it, for example name: eu",
         "trafficfed.yaml:9: providers.bind.kind: is 'rfc2163', which is no installed provider; "
-        "installed are embedded, memory, rfc2136",
+        "installed are embedded, google, memory, rfc2136, route53",
         "trafficfed.yaml:11: zones[0].grants[0].clusters[0]: names the cluster 'us', which is not configured; "
         "known are eu",
         "trafficfed.yaml:11: zones[0].providers[0]: names the provider 'bnd', which is not configured; "
@@ -151,7 +151,7 @@ def test_a_folder_in_place_of_a_file_is_one_line(tmp_path: Path) -> None:
 
 def test_the_known_kinds_are_the_installed_entry_points(folder: Any, example: str) -> None:
     folder.file.write_text(example.replace("kind: rfc2136", "kind: nothing-such"))
-    with pytest.raises(ConfigError, match=r"installed are embedded, memory, rfc2136"):
+    with pytest.raises(ConfigError, match=r"installed are embedded, google, memory, rfc2136, route53"):
         load(folder.file, {})
 
 
