@@ -80,10 +80,9 @@ def owns(fields: Json, applied: Json) -> bool:
     >>> owns({"f:data": {"f:a": {}}}, {"kind": "ConfigMap", "data": {"a": "1", "b": "2"}})
     False
     """
-    content = {key: value for key, value in applied.items() if key not in IDENTITY}
-    if "metadata" in content:
-        content["metadata"] = {k: v for k, v in content["metadata"].items() if k not in IDENTITY_METADATA}
-    return _covers(content, fields)
+    content = {key: value for key, value in applied.items() if key not in (*IDENTITY, "metadata")}
+    metadata = {k: v for k, v in (applied.get("metadata") or {}).items() if k not in IDENTITY_METADATA}
+    return _covers({**content, "metadata": metadata} if metadata else content, fields)
 
 
 def _covers(value: Any, fields: Json) -> bool:
