@@ -251,6 +251,7 @@ async def test_a_context_whose_user_is_missing_is_not_taken_for_an_anonymous_one
         ({"token": "t"}, {"server": "https://"}, "server", "give it as https://HOST:PORT"),
         ({"token": "t"}, {"server": "https://:6443"}, "server", "give it as https://HOST:PORT"),
         ({"token": "t"}, {"server": "https://eu.example.org:99999"}, "server", "give it as https://HOST:PORT"),
+        ({"token": "t"}, {"server": "https://no..name:6443"}, "server", "give it as https://HOST:PORT"),
         ({"token": "t"}, {"server": "https://[::1"}, "server", "give it as https://HOST:PORT"),
         ({"token": "t"}, {"proxy-url": "socks5://192.0.2.9:1080"}, "proxy-url", "give it as https://HOST:PORT"),
         ({"token": "t"}, {"certificate-authority-data": "###"}, "certificate-authority-data", "encode the PEM text"),

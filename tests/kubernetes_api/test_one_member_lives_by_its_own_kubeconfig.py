@@ -21,10 +21,15 @@ from trafficfed.sandbox.apiserver.kinds import EVENT, NAMESPACE
 from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.sandbox.apiserver.server import ApiServer
 from trafficfed.testing.followed import Heard
-from trafficfed.testing.scripted_api import LoopClock, running
+from trafficfed.testing.scripted_api import LoopClock, bookmark, running
 
 KINDS = {Service, EndpointSlice, Node}
 EARLY, CONFLICT = (Note(Subject("shop", "web", "uid-of-web"), reason, "said") for reason in ("Early", "Conflict"))
+
+BODY = b'{"metadata":{"uid":"uid-1"}}'
+UID = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+LINE = bookmark(4, ends_list=True) + b"\n"
+WATCH = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(LINE), LINE)
 
 
 class Member:
@@ -186,31 +191,33 @@ async def test_an_event_is_written_only_where_somebody_is_connected(server: ApiS
     assert written(server.cluster("eu")) == ["Conflict"]
 
 
-class Silent:
-    """A server that accepts connections and never says a word; it notices when the other side closes them."""
+class Counting:
+    """An empty cluster's API server that counts the connections to it: those in use, and those kept for later."""
 
     def __init__(self) -> None:
-        self.asked = asyncio.Event()
         self.open = 0
         self.left = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
-        while await reader.read(65536):
-            self.asked.set()
-        writer.close()
-        self.open -= 1
-        if not self.open:
-            self.left.set()
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                writer.write(UID if b"/kube-system " in head else WATCH)
+        except asyncio.IncompleteReadError:
+            writer.close()
+        finally:
+            self.open -= 1
+            if not self.open:
+                self.left.set()
 
 
 @pytest.mark.real
 async def test_when_it_is_cancelled_every_connection_is_closed() -> None:
-    silent = Silent()
-    async with await asyncio.start_server(silent.serve, "127.0.0.1", 0) as server, asyncio.timeout(10):
+    counting = Counting()
+    async with await asyncio.start_server(counting.serve, "127.0.0.1", 0) as server, asyncio.timeout(10):
         port = server.sockets[0].getsockname()[1]
         member = Member(lambda: at(f"http://127.0.0.1:{port}"))
         async with running(member.connection.run):
-            await silent.asked.wait()
-            assert silent.open
-        await silent.left.wait()
+            await until_listed(member)
+            assert counting.open > len(KINDS), "the watches, and at least one that waits for the next request"
+        await counting.left.wait()

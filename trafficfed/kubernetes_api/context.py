@@ -85,10 +85,11 @@ class Context:
         url = str(self.cluster.get(key) or "")
         try:
             parts = urlsplit(url)
-            if not url or (parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0):
+            host = (parts.hostname or "").encode("idna")
+            if not url or (parts.scheme in {"http", "https"} and host and parts.port != 0):
                 return parts.geturl()
         except ValueError:
-            pass  # no port number, or no IPv6 address between its brackets
+            pass  # no port number, no IPv6 address between its brackets, or no name of a host
         raise self._wrong(key, f"{url!r} is no URL of HTTP", "give it as https://HOST:PORT")
 
     def _tls(self) -> ssl.SSLContext:
