@@ -76,11 +76,24 @@ def test_a_condition_holds_where_it_holds_everywhere_and_else_says_where_not() -
     ]
 
 
-def test_a_condition_some_cluster_does_not_state_does_not_hold() -> None:
+def test_a_condition_some_cluster_does_not_state_is_unknown_unless_it_is_denied_elsewhere() -> None:
     good = {"conditions": [condition("Available", "True")]}
+    bad = {"conditions": [condition("Available", "False", "TooFew", "too few")]}
     found = together("apps", "Deployment", eu=good, us={})
     assert found is not None
-    assert found["conditions"][0]["status"] == "False"
+    assert found["conditions"] == [
+        {"type": "Available", "status": "Unknown", "reason": "NotReported", "message": "us: has not reported it"}
+    ]
+    found = together("apps", "Deployment", ap={}, eu=good, us=bad)
+    assert found is not None
+    assert found["conditions"] == [
+        {
+            "type": "Available",
+            "status": "False",
+            "reason": "TooFew",
+            "message": "ap: has not reported it; us: too few",
+        }
+    ]
 
 
 def test_addresses_of_a_load_balancer_are_those_of_all_clusters() -> None:

@@ -14,6 +14,10 @@ from trafficfed.propagation.objects import ObjectKey
 Json = dict[str, Any]
 
 
+NOT_REPORTED: Json = {"status": "Unknown", "reason": "NotReported", "message": "has not reported it"}
+"""Stands for a condition that a cluster's copy does not have."""
+
+
 class CopyStatus(Value, frozen=True, kw_only=True):
     """What one copy reports: ``current`` where it is what the hub has now and its controllers have seen it."""
 
@@ -51,32 +55,39 @@ def _sums(statuses: Mapping[str, Json], fields: Sequence[str]) -> Json:
 
 
 def _worst(statuses: Mapping[str, Json], types: Iterable[str]) -> list[Json]:
-    """A condition holds where it holds in every cluster; else it says which ones differ."""
+    """A condition holds where it holds in every cluster; else it says where it does not."""
     found = []
     for kind in types:
-        stated = {
-            name: each for name, status in statuses.items() for each in _conditions(status) if each["type"] == kind
-        }
-        if stated:
-            found.append(_together(kind, stated, len(statuses)))
+        stated = {name: _condition(status, kind) for name, status in statuses.items()}
+        if any("type" in each for each in stated.values()):
+            found.append(_together(kind, stated))
     return found
+
+
+def _condition(status: Json, kind: str) -> Json:
+    return next((each for each in _conditions(status) if each["type"] == kind), NOT_REPORTED)
 
 
 def _conditions(status: Json) -> Iterable[Json]:
     return [each for each in status.get("conditions") or () if isinstance(each, dict) and "type" in each]
 
 
-def _together(kind: str, stated: Mapping[str, Json], clusters: int) -> Json:
-    differing = {name: each for name, each in stated.items() if each.get("status") != "True"}
-    shown = differing or stated
-    state = "True" if not differing and len(stated) == clusters else "False"
-    if any(each.get("status") == "Unknown" for each in differing.values()):
-        state = "Unknown"
-    first = shown[min(shown)]
-    moments = sorted(str(each["lastTransitionTime"]) for each in shown.values() if each.get("lastTransitionTime"))
-    text = "; ".join(f"{name}: {each.get('message') or each.get('reason', '')}" for name, each in sorted(shown.items()))
-    condition = {"type": kind, "status": state, "reason": str(first.get("reason", "")), "message": text}
-    return {**condition, **({"lastTransitionTime": moments[-1]} if moments else {})}
+def _together(kind: str, stated: Mapping[str, Json]) -> Json:
+    shown = {name: each for name, each in stated.items() if each.get("status") != "True"} or stated
+    states = {str(each.get("status")) for each in shown.values()}
+    first = next((each for _, each in sorted(shown.items()) if each.get("status") == "False"), shown[min(shown)])
+    moments = [str(each["lastTransitionTime"]) for each in shown.values() if each.get("lastTransitionTime")]
+    return {
+        "type": kind,
+        "status": "False" if "False" in states else "True" if states == {"True"} else "Unknown",
+        "reason": str(first.get("reason", "")),
+        "message": "; ".join(f"{name}: {_told(each)}" for name, each in sorted(shown.items())),
+        **({"lastTransitionTime": max(moments)} if moments else {}),
+    }
+
+
+def _told(condition: Json) -> str:
+    return str(condition.get("message") or condition.get("reason") or condition.get("status"))
 
 
 def _deployment(aim: Aim, statuses: Mapping[str, Json]) -> Json:
@@ -130,7 +141,7 @@ def _failed(statuses: Mapping[str, Json]) -> list[Json]:
     if not lost or not over:
         return []
     return [
-        _together(kind, {name: each[kind] for name, each in lost.items()}, len(lost))
+        _together(kind, {name: each[kind] for name, each in lost.items()})
         for kind in ("FailureTarget", "Failed")
         if all(kind in each for each in lost.values())
     ]

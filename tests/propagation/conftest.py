@@ -1,0 +1,22 @@
+"""A hub and a member as real API servers."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from trafficfed.testing.clusters import ClusterFarm, RealCluster
+
+
+@pytest.fixture(scope="session")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterFarm]:
+    with ClusterFarm(tmp_path_factory.mktemp("clusters")) as farm:
+        yield farm
+
+
+@pytest.fixture(scope="session")
+def pair(farm: ClusterFarm) -> tuple[RealCluster, RealCluster]:
+    """Hub and member, each with the namespace that the tests' objects are in."""
+    hub, member = farm.start("hub", "eu")
+    for cluster in (hub, member):
+        cluster.ensure_namespace("shop")
+    return hub, member
