@@ -58,7 +58,6 @@ class Route53:
             geo=GEO,
             failover=checked,
             health=checked,
-            alias=True,
             batch=NAMES_AT_ONCE,
             rate_per_s=self._settings.requests_per_s,
             atomicity="batch",

@@ -63,7 +63,7 @@ class Busy(Transient):
 
 
 class Route53Api:
-    """Calls by name with boto3's parameters. Raises Transient, Refused or BatchRefused. ``name`` is for messages.
+    """Calls by name with boto3's parameters. Raises Transient or Refused, writes also BatchRefused.
 
     ``busy`` is what the service said when it last wanted to be asked later, empty since it has answered again.
     """
@@ -81,7 +81,10 @@ class Route53Api:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"route53-{name}-read")
 
     async def read(self, operation: str, **params: Any) -> Any:
-        return await self._until_free(self._reader, operation, params)
+        try:
+            return await self._until_free(self._reader, operation, params)
+        except BatchRefused as error:
+            raise Refused(f"{self._name}: Route 53 does not take {operation}: {error}") from error
 
     async def write(self, operation: str, **params: Any) -> Any:
         return await self._until_free(self._writer, operation, params)

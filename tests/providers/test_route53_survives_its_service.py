@@ -120,6 +120,13 @@ async def test_a_missing_right_is_refused_by_its_name(
     assert aws.account.writes == 0
 
 
+async def test_a_reading_that_is_not_taken_is_refused(aws: Route53Bench, route53: Route53) -> None:
+    await route53.read(ZONE, DEADLINE_S)
+    aws.account.fail(Fault("InvalidInput", "no such thing"))
+    with pytest.raises(Refused, match="does not take list_resource_record_sets: no such thing"):
+        await route53.read(ZONE, DEADLINE_S)
+
+
 async def test_wrong_credentials_are_refused(aws: Route53Bench) -> None:
     stranger = provider_of(aws, **{"access-key-id": "AKIASOMEBODYELSE0000"})
     with pytest.raises(Refused, match="InvalidClientTokenId"):

@@ -77,6 +77,18 @@ def test_a_place_whose_answer_is_the_default_stays_where_a_wider_one_differs() -
     assert shown(lowered) == ["web country-fr=192.0.2.2", "web continent-eu=192.0.2.1", "web any=192.0.2.2"]
 
 
+def test_only_places_that_differ_from_the_wider_one_are_stated() -> None:
+    rules = [rule(Where("continent", code), US) for code in ("AF", "AN", "AS", "NA", "OC", "SA")]
+    lowered = tree(rule(Where("subdivision", "US-CA"), EU), rule(Where("country", "US"), EU), *rules, rule(ANY, US))
+    assert shown(lowered) == ["web country-us=192.0.2.1", "web any=192.0.2.2"]
+
+
+def test_where_continents_differ_every_country_is_stated() -> None:
+    """Turkey is in Asia for one, in Europe for another."""
+    lowered = tree(rule(Where("country", "TR"), EU), rule(EUROPE, EU), rule(ANY, US))
+    assert shown(lowered) == ["web country-tr=192.0.2.1", "web continent-eu=192.0.2.1", "web any=192.0.2.2"]
+
+
 def test_an_alias_has_no_ttl_of_its_own() -> None:
     lowered = tree(rule(EUROPE, EU, US), rule(ANY, US))
     assert {found.ttl for found in lowered.sets if found.alias} == {0}

@@ -92,11 +92,29 @@ def _lacking(rdtype: str, nodes: Sequence[tuple[Rule, Node | None]]) -> list[str
 
 def _by_place(nodes: Sequence[tuple[Where, Node]]) -> Node | None:
     """Places only where they make a difference: an ``any`` branch alone is everybody's."""
-    if not nodes:
-        return None
-    if nodes[-1][0].kind == "any" and all(node == nodes[-1][1] for _, node in nodes):
-        return nodes[-1][1]
-    return Split(tuple((Routing(set_id=_label(where), where=where), node) for where, node in nodes))
+    needed = _needed(dict(nodes))
+    if len(needed) == 1 and needed[0][0].kind == "any":
+        return needed[0][1]
+    return (
+        Split(tuple((Routing(set_id=_label(where), where=where), node) for where, node in needed)) if needed else None
+    )
+
+
+def _needed(nodes: Mapping[Where, Node]) -> list[tuple[Where, Node]]:
+    """The places whose clients get something else than those of the wider place.
+
+    Which continent a country lies in is the provider's to say: where continents differ, every country is stated.
+    """
+    default = nodes.get(Where())
+    continents = any(where.kind == "continent" and node != default for where, node in nodes.items())
+
+    def differs(where: Where, node: Node) -> bool:
+        if where.kind == "any":
+            return True
+        country = nodes.get(Where("country", where.value[:2])) if where.kind == "subdivision" else None
+        return node != (country or default) or (continents and where.kind != "continent" and country is None)
+
+    return [(where, node) for where, node in nodes.items() if differs(where, node)]
 
 
 def _label(where: Where) -> str:
