@@ -126,6 +126,11 @@ def test_no_default_kind_grants_permissions_or_changes_the_api() -> None:
         ({}, "resourceSelectors"),
         ({"resourceSelectors": "all"}, "resourceSelectors"),
         ({"resourceSelectors": [NAMED], "reschedule": "onBreach"}, "reserved"),
+        (
+            {"resourceSelectors": [NAMED], "placement": {"latency": {"belowMilliseconds": 5}}},
+            "either region or cluster",
+        ),
+        ({"resourceSelectors": [NAMED], "replicaScheduling": {"weights": {"eu": 0}}}, "at least one weight"),
         ({"resourceSelectors": [NAMED], "deletionPolicy": "Burn"}, "deletionPolicy"),
         ({"resourceSelectors": [NAMED], "placement": {"maxClusters": 0}}, "maxClusters"),
     ],

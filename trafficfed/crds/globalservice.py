@@ -8,7 +8,7 @@ from msgspec import Meta
 from trafficfed.crds.structs import Conditions, HubMeta, Part, Rule
 from trafficfed.discovery.annotations import LONGEST_TTL
 from trafficfed.discovery.hostnames import LONGEST_CLAIMED
-from trafficfed.model import WhenAllDown
+from trafficfed.model import Form, GlobalService, HealthCheck, ServiceKey, WhenAllDown
 
 HOSTNAME = r"^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 """Canonical text only, so that what is written is what is published: lower case, A-labels, no final dot."""
@@ -139,3 +139,34 @@ class GlobalServiceObject(Part, frozen=True, kw_only=True):
     metadata: HubMeta = HubMeta()
     spec: GlobalServiceSpec
     status: GlobalServiceStatus = GlobalServiceStatus()
+
+
+def declared(written: GlobalServiceObject, clusterset: str, form: Form) -> GlobalService:
+    """What a user wrote as the model's value. ``form`` is what the endpoints' kinds make it, used where it is auto."""
+    meta, spec = written.metadata, written.spec
+    stated = {TargetForm.ADDRESS: Form.ADDRESS, TargetForm.HOSTNAME: Form.HOSTNAME}
+    return GlobalService(
+        key=ServiceKey(clusterset, meta.namespace, meta.name),
+        hostnames=tuple(sorted(spec.hostnames)),
+        steering=tuple(str(word) for word in spec.steering),
+        health_check=_health_check(spec.health_check),
+        ttl=spec.ttl,
+        form=stated.get(spec.target_form, form),
+        when_all_down=spec.when_all_down,
+        fallback=spec.fallback,
+        origin=(f"hub:GlobalService/{meta.namespace}/{meta.name}",),
+    )
+
+
+def _health_check(spec: HealthCheckSpec) -> HealthCheck:
+    return HealthCheck(
+        scheme=str(spec.scheme),
+        port=spec.port,
+        path=spec.path,
+        host=spec.host,
+        interval_s=spec.interval_seconds,
+        timeout_s=spec.timeout_seconds,
+        fall=spec.fall,
+        rise=spec.rise,
+        failback_s=spec.failback_seconds,
+    )

@@ -53,8 +53,7 @@ def read_policy(body: bytes, *, cluster_scoped: bool = False) -> Policy:
     except msgspec.DecodeError as error:
         raise ConfigError(f"{kind.__name__} cannot be read: {error}") from None
     meta = read.metadata
-    if read.spec.reschedule is Reschedule.ON_BREACH:
-        raise ConfigError("reschedule: onBreach is reserved and not available in this version; write never")
+    _check(read.spec)
     return Policy(
         key=PolicyKey(meta.namespace, meta.name),
         spec=read.spec,
@@ -62,6 +61,17 @@ def read_policy(body: bytes, *, cluster_scoped: bool = False) -> Policy:
         uid=meta.uid,
         created_s=_seconds(meta.creation_timestamp),
     )
+
+
+def _check(spec: PolicySpec) -> None:
+    """The schema's rules that would otherwise be misunderstood in silence."""
+    latency, scheduling = spec.placement.latency, spec.replica_scheduling
+    if spec.reschedule is Reschedule.ON_BREACH:
+        raise ConfigError("reschedule: onBreach is reserved and not available in this version; write never")
+    if latency is not None and bool(latency.region) == bool(latency.cluster):
+        raise ConfigError("placement.latency: state either region or cluster")
+    if scheduling.weights and not any(scheduling.weights.values()):
+        raise ConfigError("replicaScheduling.weights: at least one weight must be above 0")
 
 
 def _seconds(timestamp: str | None) -> float:
