@@ -15,6 +15,7 @@ CLUSTERS = ("ap", "eu", "us")
 NAMES = tuple(f"s{number}" for number in range(9))
 ADDRESSES = ("192.0.2.1", "192.0.2.2", "198.51.100.1", "127.0.0.1")
 STATES = ("good", "good", "good", "unreadable", "pending", "forbidden", "bad settings", "withdrawn")
+UNDECODABLE = "undecodable"
 
 Step = tuple[Any, ...]
 Wishes = dict[str, list[dict[str, Any]]]
@@ -41,7 +42,7 @@ def service(name: str, state: str) -> wire.Service:
 CLUSTER = st.sampled_from(CLUSTERS)
 NAME = st.sampled_from(NAMES)
 STATE = st.sampled_from(STATES)
-SHOWN = st.dictionaries(NAME, STATE)
+SHOWN = st.dictionaries(NAME, STATE | st.just(UNDECODABLE))
 FULL = st.just(dict.fromkeys(NAMES, "good"))
 STEP = st.one_of(
     st.tuples(st.just("list"), CLUSTER, FULL | SHOWN, st.sampled_from(["known", "known", "known", "other", "older"])),
@@ -61,9 +62,10 @@ def play(fleet: FoldingFleet, step: Step) -> None:
     match step:
         case ("list", cluster, shown, server):
             uid = "other" if server == "other" else f"uid-{cluster}"
-            objects = [service(name, state) for name, state in shown.items()]
+            objects = [service(name, state) for name, state in shown.items() if state != UNDECODABLE]
+            unreadable = [name for name, state in shown.items() if state == UNDECODABLE]
             fleet.list_kind(cluster, wire.EndpointSlice, uid=uid)
-            fleet.relist(cluster, *objects, uid=uid, revision=1 if server == "older" else 0)
+            fleet.relist(cluster, *objects, uid=uid, revision=1 if server == "older" else 0, unreadable=unreadable)
         case ("upsert", cluster, name, state):
             fleet.upsert(cluster, service(name, state))
         case ("remove", cluster, name):

@@ -1,6 +1,6 @@
 """What this process has seen of one cluster, reduced: claims of annotated Services, ready counts, node addresses."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from msgspec.structs import replace
 
@@ -23,10 +23,12 @@ _ALWAYS_NEEDED: tuple[type[wire.Watched], ...] = (wire.Service, wire.EndpointSli
 
 
 class Services:
-    """The claims of one cluster by key; tells which keys an event changed."""
+    """The claims of one cluster by key; tells which keys an event changed. ``unreadable`` are there but cannot be read:
+    what was known of them stands."""
 
     def __init__(self) -> None:
         self.claims: dict[ServiceKey, Claim] = {}
+        self.unreadable: set[ServiceKey] = set()
         self.via_nodes: set[ServiceKey] = set()
 
     def put(self, key: ServiceKey, claim: Claim | None) -> Claim | None:
@@ -40,23 +42,34 @@ class Services:
         return before
 
     def offered(self) -> set[ServiceKey]:
-        """The services that the cluster offers an endpoint for."""
-        return {key for key, claim in self.claims.items() if claim.offers}
+        """The services that the cluster offers an endpoint for, and those that it may offer one for."""
+        unknown = self.unreadable - self.claims.keys()
+        return {key for key, claim in self.claims.items() if claim.offers} | unknown
 
     def changes(self, services: Iterable[wire.Service], cluster: Cluster) -> dict[ServiceKey, Claim | None]:
         """What a complete list changes, not yet stored: new claim by key, None for what it no longer has."""
         listed = {claim.key: claim for service in services if (claim := read_claim(service, cluster)) is not None}
-        changed: dict[ServiceKey, Claim | None] = {key: None for key in self.claims if key not in listed}
+        gone = self.claims.keys() - listed.keys() - self.unreadable
+        changed: dict[ServiceKey, Claim | None] = dict.fromkeys(gone)
         changed.update((key, claim) for key, claim in listed.items() if self.claims.get(key) != claim)
         return changed
 
 
 class Slices:
-    """Ready counts: one number per slice, summed per Service. Slices may come before their Service."""
+    """Ready counts: one number per slice, summed per Service. Slices may come before their Service.
+
+    A slice that cannot be read keeps its last number. One that never could may be of any Service of its namespace.
+    """
 
     def __init__(self) -> None:
         self._slices: dict[Name, tuple[Name, int]] = {}
         self._ready: dict[Name, tuple[int, int]] = {}
+        self._unread: set[Name] = set()
+
+    @property
+    def unsure(self) -> frozenset[str]:
+        """Namespaces in which no count is certain."""
+        return frozenset([namespace for namespace, _ in self._unread])
 
     def ready(self, service: Name) -> int | None:
         """Ready endpoints of a Service, None where it has no slice (no selector, or nothing made one yet)."""
@@ -67,6 +80,7 @@ class Slices:
         """Take in one slice; returns the Services whose count changed."""
         meta = endpoint_slice.metadata
         slice_name = (meta.namespace, meta.name)
+        self._unread.discard(slice_name)
         owner = (meta.labels or {}).get(SERVICE_NAME, "")
         if not owner:
             return self._swap(slice_name, None)
@@ -75,12 +89,18 @@ class Slices:
         return self._swap(slice_name, ((meta.namespace, owner), ready))
 
     def remove(self, endpoint_slice: wire.EndpointSlice) -> set[Name]:
-        return self._swap((endpoint_slice.metadata.namespace, endpoint_slice.metadata.name), None)
+        slice_name = (endpoint_slice.metadata.namespace, endpoint_slice.metadata.name)
+        self._unread.discard(slice_name)
+        return self._swap(slice_name, None)
 
-    def replace(self, slices: Iterable[wire.EndpointSlice]) -> set[Name]:
+    def replace(self, slices: Iterable[wire.EndpointSlice], unreadable: Set[Name] = frozenset()) -> set[Name]:
         """Take in a complete list; returns the Services whose count changed."""
         before = self._ready
+        kept = {name: self._slices[name] for name in unreadable if name in self._slices}
+        self._unread = {*unreadable} - kept.keys()
         self._slices, self._ready = {}, {}
+        for name, counted in kept.items():
+            self._swap(name, counted)
         for endpoint_slice in slices:
             self.put(endpoint_slice)
         return {name for name in before.keys() | self._ready.keys() if before.get(name) != self._ready.get(name)}
@@ -120,10 +140,11 @@ class Nodes:
     def remove(self, node: wire.Node) -> bool:
         return self._settle([(node.metadata.name, None)])
 
-    def replace(self, nodes: Iterable[wire.Node]) -> bool:
-        """Take in a complete list; tells whether the addresses changed."""
+    def replace(self, nodes: Iterable[wire.Node], unreadable: Set[str] = frozenset()) -> bool:
+        """Take in a complete list; tells whether the addresses changed. What cannot be read keeps those it had."""
         now = {node.metadata.name: _usable(node) for node in nodes}
-        return self._settle([*((name, None) for name in self._nodes if name not in now), *now.items()])
+        gone = self._nodes.keys() - now.keys() - unreadable
+        return self._settle([*dict.fromkeys(gone).items(), *now.items()])
 
     def _settle(self, changes: list[tuple[str, tuple[tuple[str, ...], tuple[str, ...]] | None]]) -> bool:
         """Where any node has an external address only those count: a mix would answer clients with inner ones."""
@@ -222,6 +243,6 @@ class ClusterView:
         if claim.via_nodes:
             known = self.kinds[wire.Node].listed
             claim = replace(claim, targets=self.nodes.targets, targets_known=known)
-        if not self.kinds[wire.EndpointSlice].listed:
+        if not self.kinds[wire.EndpointSlice].listed or key.namespace in self.slices.unsure:
             return replace(claim, ready_known=False)
         return replace(claim, ready=self.slices.ready((key.namespace, key.name)))

@@ -199,13 +199,15 @@ class Inventory:
         is_first = view.take_list(event.kind, event.server_uid, event.revision)
         if event.kind is wire.Service:
             view.revision = event.revision
+            view.services.unreadable = {service_key(view.cluster, *name) for name in _named(event.unreadable)}
             changed = view.services.changes(_only(wire.Service, event.objects), view.cluster)
             view.watched.clear()
             return set().union(*(self._store(view, key, claim) for key, claim in changed.items()))
         if event.kind is wire.EndpointSlice:
-            counted = view.slices.replace(_only(wire.EndpointSlice, event.objects))
-            return set(view.services.claims) if is_first else self._claimed(view, counted)
-        changed_addresses = view.nodes.replace(_only(wire.Node, event.objects))
+            unsure, unreadable = view.slices.unsure, frozenset(_named(event.unreadable))
+            counted = view.slices.replace(_only(wire.EndpointSlice, event.objects), unreadable)
+            return set(view.services.claims) if is_first else self._counted(view, counted, unsure)
+        changed_addresses = view.nodes.replace(_only(wire.Node, event.objects), frozenset(event.unreadable))
         view.watched -= view.services.via_nodes
         return set(view.services.via_nodes) if changed_addresses or is_first else set()
 
@@ -231,7 +233,9 @@ class Inventory:
             case wire.Service():
                 return self._take_service(view, object_, revision, removed=removed, trusted=trusted)
             case wire.EndpointSlice():
-                return self._claimed(view, view.slices.remove(object_) if removed else view.slices.put(object_))
+                unsure = view.slices.unsure
+                counted = view.slices.remove(object_) if removed else view.slices.put(object_)
+                return self._counted(view, counted, unsure)
             case wire.Node():
                 changed = view.nodes.remove(object_) if removed else view.nodes.put(object_)
                 dirty = set(view.services.via_nodes) if changed else set()
@@ -244,8 +248,10 @@ class Inventory:
         key = service_key(view.cluster, service.metadata.namespace, service.metadata.name)
         before = view.services.claims.get(key)
         claim = None if removed else read_claim(service, view.cluster)
-        if claim == before and not (removed and key in view.missing):
+        unread = key in view.services.unreadable
+        if claim == before and not unread and not (removed and key in view.missing):
             return set()
+        view.services.unreadable.discard(key)
         view.revision = max(view.revision, revision)
         view.watched.add(key)
         dirty = self._store(view, key, claim)
@@ -333,13 +339,24 @@ class Inventory:
     def _all_of(self, view: ClusterView) -> set[ServiceKey]:
         return view.services.claims.keys() | self._departures.in_table(view.cluster.name)
 
-    def _claimed(self, view: ClusterView, services: Iterable[Name]) -> set[ServiceKey]:
+    def _counted(self, view: ClusterView, services: Iterable[Name], unsure: frozenset[str]) -> set[ServiceKey]:
+        """The claims of these Services, and of namespaces in which counts were not certain before, or no longer are."""
         keys = (service_key(view.cluster, namespace, name) for namespace, name in services)
-        return {key for key in keys if key in view.services.claims}
+        found = {key for key in keys if key in view.services.claims}
+        if turned := unsure ^ view.slices.unsure:
+            found.update(key for key in view.services.claims if key.namespace in turned)
+        return found
 
 
 def _only(kind: type[W], objects: Iterable[wire.Watched]) -> Iterator[W]:
     return (object_ for object_ in objects if isinstance(object_, kind))
+
+
+def _named(keys: Iterable[str]) -> Iterator[Name]:
+    """Namespace and name of each ``namespace/name``."""
+    for key in keys:
+        namespace, _, name = key.partition("/")
+        yield namespace, name
 
 
 def _orphaned(source: Source, now_s: float) -> Source:

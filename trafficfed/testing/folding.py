@@ -139,9 +139,10 @@ class FoldingFleet:
         *services: wire.Service,
         uid: str = "",
         revision: int = 0,
+        unreadable: Sequence[str] = (),
     ) -> Taken:
         """A complete list of Services; by default from the known server at its next revision."""
-        return self.list_kind(cluster, wire.Service, services, uid=uid, revision=revision)
+        return self.list_kind(cluster, wire.Service, services, uid=uid, revision=revision, unreadable=unreadable)
 
     def list_kind(
         self,
@@ -151,9 +152,11 @@ class FoldingFleet:
         *,
         uid: str = "",
         revision: int = 0,
+        unreadable: Sequence[str] = (),
     ) -> Taken:
-        """A complete list of any kind."""
-        event = wire.Listed(kind, tuple(objects), revision or self._next(), uid or f"uid-{cluster}")
+        """A complete list of any kind; ``unreadable`` are names, in the namespace of all objects but for nodes."""
+        keys = tuple(name if kind is wire.Node else f"{NAMESPACE}/{name}" for name in unreadable)
+        event = wire.Listed(kind, tuple(objects), revision or self._next(), uid or f"uid-{cluster}", keys)
         return self.take(cluster, event)
 
     def listed(self, cluster: str, *services: wire.Service, slices: Sequence[wire.EndpointSlice] = ()) -> Taken:
