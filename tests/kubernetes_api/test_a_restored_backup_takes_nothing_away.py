@@ -1,9 +1,12 @@
 """From etcd to the table: a cluster that went back in time is Suspect, and nothing of it counts until confirmed."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +15,9 @@ from trafficfed.kubernetes_api.cluster_watch import ClusterWatch
 from trafficfed.kubernetes_api.credentials import load_kubeconfig
 from trafficfed.kubernetes_api.transport import Transport
 from trafficfed.kubernetes_api.wire import Event, Listed, Upserted
-from trafficfed.model import Freshness
+from trafficfed.model import Cluster, Freshness
 from trafficfed.testing.clusters import RealCluster
+from trafficfed.testing.deployment import Deployment
 from trafficfed.testing.folding import FoldingFleet
 from trafficfed.testing.followed import Heard, names
 from trafficfed.testing.scripted_api import running
@@ -139,3 +143,38 @@ async def test_a_restored_cluster_whose_revisions_have_caught_up_is_suspect_stil
         assert again.addresses == TABLE
         again.fleet.confirm("eu")
         assert again.addresses == {**BEFORE, "later": ("192.0.2.7",)}
+
+
+def test_the_products_answers_stay_until_an_operator_confirms(
+    fragile: Callable[..., RealCluster], tmp_path: Path
+) -> None:
+    cluster = fragile(own_etcd=True)
+
+    def balance(name: str, address: str) -> None:
+        annotations = {"trafficfed.io/hostname": f"{name}.fed.test"}
+        cluster.apply_service("shop", name, annotations, addresses=[address])
+
+    with Deployment(
+        tmp_path, "fed.test", [(Cluster(name="eu"), cluster.kubeconfig, cluster.context)]
+    ).start() as product:
+        assert product.controller is not None
+        until = product.controller.wait_until
+        balance("web", "127.0.9.1")
+        until(lambda: product.answer("web.fed.test") == ("127.0.9.1",))
+        cluster.back_up()
+        cluster.etcd.grow(1000)
+        balance("web", "127.0.9.2")
+        balance("new", "127.0.9.3")
+        until(lambda: product.answer("new.fed.test") == ("127.0.9.3",))
+        cluster.restore()
+        until(lambda: [each["freshness"] for each in product.status()["clusters"]] == ["Suspect"])
+        (held,) = product.status()["held"]
+        assert "was it restored from a backup?" in held["message"]
+        assert product.answer("web.fed.test") == ("127.0.9.2",)
+        assert product.answer("new.fed.test") == ("127.0.9.3",)
+
+        confirm = [sys.executable, "-m", "trafficfed", "confirm", held["confirm_id"], "--config", str(product.config)]
+        subprocess.run(confirm, check=True, capture_output=True, timeout=60)
+        until(lambda: product.answer("web.fed.test") == ("127.0.9.1",))
+        until(lambda: product.answer("new.fed.test") == ())
+        until(lambda: [each["freshness"] for each in product.status()["clusters"]] == ["Fresh"])
