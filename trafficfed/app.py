@@ -283,7 +283,7 @@ def _objection(resume: Resume, controller: Controller, is_new: bool) -> str:
     """A controller that began without a table must not take from a name server what it has not seen itself yet."""
     if waiting := controller.gate.waiting_for():
         return waiting[0]
-    if is_new and resume.generation and (unseen := controller.pipeline.unseen):
+    if is_new and resume.services and (unseen := controller.pipeline.unseen):
         return f"this controller lost its table, and cluster {unseen[0]} was not seen since"
     return ""
 

@@ -32,7 +32,7 @@ class Recorder:
         self.moved = asyncio.Event()
 
     def begin(self) -> Resume:
-        return Resume(self.epoch, self.table.term, self.table.generation)
+        return Resume(self.epoch, self.table.term, self.table.generation, len(self.table.rows))
 
     async def take_full(self, epoch: str, data: bytes) -> None:
         self.table.adopt(decode_snapshot(data))
@@ -93,11 +93,16 @@ class Controller:
         self.table = Table()
         self.port = free_port()
         self.notes: list[Note] = []
+        self.objections: list[str] = []
         self.feed = self._new()
         self.commits = 0
 
     def _new(self) -> FeedServer:
-        return FeedServer(self.address, self.key, self.table, self.notes.append, beat_s=0.02)
+        return FeedServer(self.address, self.key, self.table, self.notes.append, beat_s=0.02, objection=self._objection)
+
+    def _objection(self, resume: Resume) -> str:
+        """Against followers that have something to lose."""
+        return self.objections[0] if self.objections and resume.services else ""
 
     @property
     def address(self) -> str:
@@ -419,3 +424,22 @@ def test_the_backlog_forgets_what_is_too_much_and_everything_before_a_gap() -> N
     few.add(7, b"yy")
     assert few.after(2, 7) is None
     assert few.after(6, 7) == [b"yy"]
+
+
+async def test_a_follower_that_must_wait_keeps_what_it_has_until_nothing_stands_against_it() -> None:
+    """A controller that lost its table takes nothing from a name server that it has not seen again itself."""
+    controller, full, empty = Controller(), Recorder(), Recorder()
+    full.table.commit([row(99)])
+    controller.commit()
+    controller.objections.append("cluster eu was not seen yet")
+    async with (
+        controller.up(),
+        following(controller.address, copy=full),
+        following(controller.address, copy=empty),
+    ):
+        await empty.until(lambda: empty.table.generation == 1)
+        assert full.heard == []
+        assert full.table.rows[row(99).key] == row(99)
+        controller.objections.clear()
+        await full.until(lambda: full.table.rows == controller.table.rows)
+    assert any("cluster eu was not seen yet" in note.message for note in controller.notes)

@@ -26,11 +26,15 @@ PAYLOAD_LIMIT = 1 << 28  # octets; a table of 100,000 services is a quarter of i
 
 
 class Resume(Value, frozen=True, tag=True):
-    """A follower's first message: where it stands, in the generations of the feed called ``epoch`` (empty = none)."""
+    """A follower's first message: where it stands, in the generations of the feed called ``epoch`` (empty = none).
+
+    ``services`` is how many it answers for at the moment.
+    """
 
     epoch: str = ""
     term: int = 0
     generation: int = 0
+    services: int = 0
 
 
 class Full(Value, frozen=True, tag=True):

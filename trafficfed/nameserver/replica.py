@@ -50,7 +50,7 @@ class Replica:
     def begin(self) -> Resume:
         """A new connection: where its feed may continue. What an earlier one had us hold is forgotten."""
         self._held = None
-        return Resume(self._epoch, self.table.term, self.table.generation)
+        return Resume(self._epoch, self.table.term, self.table.generation, len(self.table.rows))
 
     async def compile(self) -> None:
         """Build the index of the whole table, in slices, and put it to use."""
