@@ -190,7 +190,7 @@ def test_an_object_that_is_leaving_already_is_not_counted() -> None:
 lists = st.tuples(st.sampled_from(["hub-1", "hub-2"]), st.integers(0, 300), st.sets(st.integers(0, 19)))
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(st.lists(lists, max_size=8))
 def test_over_any_history_nothing_large_or_foreign_ever_leaves_unconfirmed(
     history: list[tuple[str, int, set[int]]],

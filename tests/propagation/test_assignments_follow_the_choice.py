@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trafficfed.errors import ConfigError
@@ -181,6 +181,7 @@ def test_a_digest_tells_assignments_apart() -> None:
     assert BOTH.digest != ONE.digest
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 30), st.sets(st.sampled_from(["ap", "eu", "us"])), st.booleans()), max_size=6))
 def test_whoever_ever_had_a_copy_has_it_or_is_leaving(history: list[tuple[int, set[str], bool]]) -> None:
     """No copy is lost sight of: law 7 and 1 together; and shares are the total whenever anything is assigned."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trafficfed.propagation.divide import by_room, by_weights
@@ -21,6 +21,7 @@ def quotas(total: int, weights: Mapping[str, int]) -> dict[str, float]:
     return {name: total * weight / whole for name, weight in usable.items()}
 
 
+@settings(max_examples=40)
 @given(totals, weights, shares, away)
 def test_shares_by_weight_are_exactly_the_total(
     total: int, weights: dict[str, int], before: dict[str, int], away: set[str]
@@ -31,6 +32,7 @@ def test_shares_by_weight_are_exactly_the_total(
     assert min(found.values()) >= 0
 
 
+@settings(max_examples=40)
 @given(totals, weights, shares, away)
 def test_shares_by_room_are_exactly_the_total(
     total: int, room: dict[str, int], before: dict[str, int], away: set[str]
@@ -41,12 +43,14 @@ def test_shares_by_room_are_exactly_the_total(
     assert min(found.values()) >= 0
 
 
+@settings(max_examples=40)
 @given(totals, weights, shares)
 def test_a_share_is_its_quota_rounded_down_or_up(total: int, weights: dict[str, int], before: dict[str, int]) -> None:
     found = by_weights(total, weights, before)
     assert all(abs(found[name] - quota) < 1 for name, quota in quotas(total, weights).items())
 
 
+@settings(max_examples=40)
 @given(totals, weights)
 def test_without_a_past_the_largest_remainders_win(total: int, weights: dict[str, int]) -> None:
     found = by_weights(total, weights)
@@ -56,6 +60,7 @@ def test_without_a_past_the_largest_remainders_win(total: int, weights: dict[str
     assert not up or not down or min(up) >= max(down) - 1e-9
 
 
+@settings(max_examples=40)
 @given(totals, weights, shares, away)
 def test_the_second_division_changes_nothing(
     total: int, weights: dict[str, int], before: dict[str, int], away: set[str]
@@ -66,6 +71,7 @@ def test_the_second_division_changes_nothing(
     assert by_room(total, weights, by_free, away) == by_free
 
 
+@settings(max_examples=40)
 @given(totals, weights, away)
 def test_who_goes_out_of_reach_and_comes_back_moves_nothing(
     total: int, weights: dict[str, int], away: set[str]
@@ -76,6 +82,7 @@ def test_who_goes_out_of_reach_and_comes_back_moves_nothing(
     assert by_weights(total, weights, during) == settled
 
 
+@settings(max_examples=40)
 @given(totals, totals, weights, st.sampled_from(NAMES))
 def test_a_member_out_of_reach_keeps_its_share_while_the_total_changes(
     total: int, after: int, weights: dict[str, int], gone: str
@@ -89,6 +96,7 @@ def test_a_member_out_of_reach_keeps_its_share_while_the_total_changes(
         assert by_room(after, weights, settled, [gone])[gone] == settled[gone]
 
 
+@settings(max_examples=40)
 @given(weights, weights, totals, totals)
 def test_growing_by_room_takes_from_nobody(first: dict[str, int], later: dict[str, int], total: int, more: int) -> None:
     settled = by_room(total, dict.fromkeys(NAMES, 0) | first)
@@ -96,12 +104,14 @@ def test_growing_by_room_takes_from_nobody(first: dict[str, int], later: dict[st
     assert all(grown[name] >= settled[name] for name in NAMES)
 
 
+@settings(max_examples=40)
 @given(weights, weights, totals)
 def test_another_measurement_alone_moves_nothing(first: dict[str, int], later: dict[str, int], total: int) -> None:
     settled = by_room(total, dict.fromkeys(NAMES, 0) | first)
     assert by_room(total, dict.fromkeys(NAMES, 0) | later, settled) == settled
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 40), st.dictionaries(st.sampled_from(NAMES), st.integers(0, 50), min_size=1))
 def test_no_cluster_gets_more_than_fits_while_all_of_it_fits(total: int, room: dict[str, int]) -> None:
     if total > sum(room.values()):
@@ -125,6 +135,27 @@ def test_shares_are_what_one_would_work_out_by_hand(
     total: int, weights: dict[str, int], shares: dict[str, int]
 ) -> None:
     assert by_weights(total, weights) == shares
+
+
+def test_where_rounding_leaves_a_choice_who_has_a_replica_keeps_it() -> None:
+    assert by_weights(10, {"ap": 1, "eu": 1, "us": 1}, before={"ap": 3, "eu": 3, "us": 4}) == {
+        "ap": 3,
+        "eu": 3,
+        "us": 4,
+    }
+    assert by_weights(11, {"ap": 1, "eu": 1, "us": 1}, before={"ap": 3, "eu": 3, "us": 4}) == {
+        "ap": 4,
+        "eu": 3,
+        "us": 4,
+    }
+
+
+@settings(max_examples=40)
+@given(totals, weights, shares)
+def test_shares_that_are_right_already_stay(total: int, weights: dict[str, int], wild: dict[str, int]) -> None:
+    """However they came about, by whatever history."""
+    reached = by_weights(total, weights, wild)
+    assert by_weights(total, weights, reached) == reached
 
 
 def test_edited_weights_apply_at_once() -> None:

@@ -1,7 +1,7 @@
 """Latency and capacity choose at first placement and move nothing later; edited criteria are asked anew."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trafficfed.model import Cluster
@@ -147,6 +147,7 @@ measures = st.dictionaries(names, st.floats(0, 100))
 fleets = st.dictionaries(names, st.booleans(), min_size=1)
 
 
+@settings(max_examples=40)
 @given(fleets, measures, measures, st.none() | st.integers(1, 3), st.permutations(["ap", "eu", "sa", "us"]))
 def test_no_measurement_and_no_outage_ever_moves_a_choice(
     fleet: dict[str, bool], first: dict[str, float], later: dict[str, float], most: int | None, order: list[str]
@@ -162,6 +163,7 @@ def test_no_measurement_and_no_outage_ever_moves_a_choice(
     assert set(before.choice.clusters) <= set(after.choice.clusters)
 
 
+@settings(max_examples=40)
 @given(fleets, measures, st.permutations(["ap", "eu", "sa", "us"]))
 def test_the_choice_does_not_depend_on_order_and_the_second_changes_nothing(
     fleet: dict[str, bool], measured: dict[str, float], order: list[str]

@@ -195,7 +195,7 @@ parts = st.sampled_from(["assigned", "leaving", "orphaned", "neither"])
 hubs = st.sampled_from([FRESH, STALE, DOUBTED, MISSING])
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(["ap", "eu", "us"]), st.tuples(parts, sites), min_size=1), hubs, st.booleans())
 def test_whatever_members_have_only_recorded_leavers_of_ours_are_deleted(
     world: dict[str, tuple[str, Site]], hub: Hub, moved: bool

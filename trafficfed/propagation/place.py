@@ -165,7 +165,7 @@ class _Choosing:
         return {name: out(name, "NotNeeded", message) for name in fit if name not in taken}
 
     def _rank(self, name: str) -> tuple[object, ...]:
-        """Who has it keeps it, who can be reached before others, then by room or nearness, then by name."""
+        """Who can be reached before others, then by room or nearness, then by name."""
         candidate, placement = self._candidates.get(name), self._spec.placement
         reachable = candidate is not None and candidate.reachable
         room, rtt_s = 0, None
@@ -173,7 +173,7 @@ class _Choosing:
             room = sum(node.cpu_m for node in self._measured.room.get(name, ()))
         if placement.latency is not None and candidate is not None:
             rtt_s = self._rtt_s(candidate.cluster, placement.latency.region, placement.latency.cluster)
-        return name not in self._holders, not reachable, -room, float("inf") if rtt_s is None else rtt_s, name
+        return not reachable, -room, float("inf") if rtt_s is None else rtt_s, name
 
     def _property(self, name: str) -> str:
         candidate, by = self._candidates.get(name), self._spec.placement.spread_by
