@@ -37,7 +37,7 @@ health: {interval: 10x, fall: "3"}
         "trafficfed.yaml:6: clusters[1].offers[0]: '10.0.0.1/8' has bits set beyond its prefix; write 10.0.0.0/8",
         "trafficfed.yaml:7: clusters[2].name: is missing; write it, for example name: eu",
         "trafficfed.yaml:9: providers.bind.kind: is 'rfc2163', which is no installed provider; "
-        "installed are embedded, google, memory, rfc2136, route53",
+        "installed are embedded, memory, rfc2136",
         "trafficfed.yaml:11: zones[0].grants[0].clusters[0]: names the cluster 'us', which is not configured; "
         "known are eu",
         "trafficfed.yaml:11: zones[0].providers[0]: names the provider 'bnd', which is not configured; "
