@@ -106,6 +106,10 @@ def test_a_doubted_hub_applies_nothing_and_a_lost_one_what_is_known() -> None:
     assert isinstance(plan("eu", eu=OLD, hub=MISSING)[0], Apply)
 
 
+def test_a_copy_whose_template_is_missing_stays_as_it_is() -> None:
+    assert kept(*plan("eu", eu=OLD, rendered=None, hub=MISSING)) == ["MissingOnHub"]
+
+
 def test_a_cluster_in_no_configuration_waits() -> None:
     [step] = plan("mars")
     assert isinstance(step, Keep)

@@ -159,8 +159,10 @@ class _Want(NamedTuple):
             return self._keep("InPlace", "the object itself runs here")
         if hub.doubted:
             return self._keep("HubSuspect", hub.reason)
-        if not site.seen or wanted is None:
+        if not site.seen:
             return self._keep("Unreachable", site.unseen_because)
+        if wanted is None:
+            return self._keep("MissingOnHub", "the object or its policy is not on the hub now; the copy stays as it is")
         if isinstance(wanted, Refusal):
             return self._keep(wanted.reason, wanted.message)
         return self._compare(wanted, site.copy)
