@@ -241,6 +241,8 @@ class Inventory:
                 dirty = set(view.services.via_nodes) if changed else set()
                 view.watched |= dirty
                 return dirty
+            case wire.Foreign():
+                return set()  # propagation's, and not watched for names
 
     def _take_service(
         self, view: ClusterView, service: wire.Service, revision: int, *, removed: bool, trusted: bool

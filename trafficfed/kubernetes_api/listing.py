@@ -10,9 +10,11 @@ from trafficfed.kubernetes_api.messages import (
     Added,
     Change,
     Modified,
+    Objects,
     Progress,
     Unreadable,
     key_of,
+    objects_of,
 )
 from trafficfed.kubernetes_api.resource import Resource
 from trafficfed.kubernetes_api.transport import Reader
@@ -77,7 +79,7 @@ async def present_revision(reader: Reader, resource: Resource[T]) -> str:
 
 async def _pages(reader: Reader, resource: Resource[T], params: dict[str, str]) -> tuple[Gathered[T], str]:
     gathered: Gathered[T] = Gathered()
-    decoder = msgspec.json.Decoder(resource.kind)
+    decoder = objects_of(resource.kind)
     while True:
         page = await reader.get_json(resource.path, Page, params)
         for raw in page.items or ():
@@ -87,7 +89,7 @@ async def _pages(reader: Reader, resource: Resource[T], params: dict[str, str]) 
         params = {**params, "continue": page.metadata.continue_}
 
 
-def _read(raw: msgspec.Raw, decoder: "msgspec.json.Decoder[T]") -> Added[T] | Unreadable:
+def _read(raw: msgspec.Raw, decoder: Objects[T]) -> Added[T] | Unreadable:
     try:
         return Added(decoder.decode(raw))
     except msgspec.ValidationError as error:

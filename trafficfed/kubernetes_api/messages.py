@@ -1,15 +1,16 @@
 """What a watch stream says, line by line; one object that cannot be read harms only itself."""
 
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from trafficfed.errors import Transient
 from trafficfed.kubernetes_api.failures import Status
-from trafficfed.kubernetes_api.wire import Meta, Watched, Wire
+from trafficfed.kubernetes_api.wire import Foreign, Meta, Watched, Wire
 
 T = TypeVar("T", bound=Watched)
+T_co = TypeVar("T_co", bound=Watched, covariant=True)
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
@@ -66,15 +67,41 @@ class Messages(Generic[T]):
     """Decodes the lines of one kind's watch."""
 
     def __init__(self, kind: type[T]) -> None:
-        union: Any = Added[kind] | Modified[kind] | Deleted[kind] | Bookmark | Failure  # type: ignore[valid-type]
-        self._decoder: msgspec.json.Decoder[Message[T]] = msgspec.json.Decoder(union)
+        shape: Any = msgspec.Raw if kind is Foreign else kind
+        union: Any = Added[shape] | Modified[shape] | Deleted[shape] | Bookmark | Failure
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(union)
+        self._objects = objects_of(kind)
 
     def read(self, line: bytes) -> Message[T] | Unreadable:
         """Raises Transient where the line is no watch event at all: then the stream itself is broken."""
         try:
-            return self._decoder.decode(line)
+            message = self._decoder.decode(line)
+            if isinstance(message, Added | Modified | Deleted) and isinstance(message.object, msgspec.Raw):
+                return type(message)(self._objects.decode(message.object))
+            read: Message[T] = message
+            return read
         except msgspec.DecodeError as error:
             return _unreadable(line, error)
+
+
+class Objects(Protocol[T_co]):
+    """Reads single objects. Raises msgspec.DecodeError."""
+
+    def decode(self, raw: msgspec.Raw, /) -> T_co: ...
+
+
+class _ForeignObjects:
+    """Only the metadata is looked into."""
+
+    def decode(self, raw: msgspec.Raw, /) -> Foreign:
+        return Foreign(msgspec.json.decode(raw, type=Progress).metadata, bytes(raw))
+
+
+def objects_of(kind: type[T]) -> Objects[T]:
+    """How single objects of a kind are read."""
+    reader: Any = _ForeignObjects() if kind is Foreign else msgspec.json.Decoder(kind)
+    made: Objects[T] = reader
+    return made
 
 
 def key_of(meta: Meta) -> str:

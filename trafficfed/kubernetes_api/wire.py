@@ -95,7 +95,14 @@ class Node(Wire, frozen=True):
     status: NodeStatus = NodeStatus()
 
 
-Watched = Service | EndpointSlice | Node
+class Foreign(Wire, frozen=True):
+    """An object of any kind, kept as it was sent: what is copied elsewhere must lose no field that we do not know."""
+
+    metadata: Meta
+    body: bytes = b""
+
+
+Watched = Service | EndpointSlice | Node | Foreign
 T = TypeVar("T", bound=Watched, covariant=True)
 
 
