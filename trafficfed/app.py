@@ -42,6 +42,8 @@ from trafficfed.observe.views import PlanView
 from trafficfed.operations import ControllerOperations
 from trafficfed.pipeline import Pipeline
 from trafficfed.ports import Clock, Provider
+from trafficfed.propagation.round_trip import RoundTrip
+from trafficfed.propagation.runner import Propagation
 from trafficfed.reports import Report, ReportEvent
 from trafficfed.table.disk import DiskLog, load
 from trafficfed.table.table import Snapshot, Table
@@ -240,7 +242,8 @@ async def _serve(settings: Settings, clock: Clock) -> None:
         )
         metrics = Metrics(functools.partial(_gauges, parts.controller))
         reports.listeners += [metrics, logs.LogReports(logger), journal, _object_events(parts)]
-        operations = _operations(settings, parts.controller, clock, journal, metrics)
+        propagation = _propagation(settings, clock, table)
+        operations = _operations(settings, parts.controller, clock, journal, metrics, propagation)
         try:
             async with (
                 http_api.serving(
@@ -254,6 +257,8 @@ async def _serve(settings: Settings, clock: Clock) -> None:
                 tasks.create_task(_publish(parts, opened), name="publishers")
                 if feed is not None:
                     tasks.create_task(feed.run(), name="feed")
+                if propagation is not None:
+                    tasks.create_task(propagation.run(), name="propagation")
         finally:
             await parts.close()
 
@@ -265,6 +270,25 @@ async def _publish(parts: Parts, opened: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as tasks:
         for outlet, publisher in parts.controller.publication.publishers:
             tasks.create_task(publisher.run(), name=f"publisher {outlet.provider} {outlet.zone.name}")
+
+
+def _propagation(settings: Settings, clock: Clock, table: Table) -> Propagation | None:
+    if settings.hub is None:
+        return None
+    clusters = {cluster.name: cluster for cluster in settings.clusters}
+    home = clusters.get(settings.vantage.cluster)
+    return Propagation(
+        settings.propagation,
+        settings.owner,
+        clusters,
+        table.sources,
+        settings.state_dir,
+        functools.partial(_credentials, settings.hub, clock, settings.allow_exec),
+        {name: functools.partial(_credentials, settings.access[name], clock, settings.allow_exec) for name in clusters},
+        clock,
+        RoundTrip(registry.probes()["tcp"]),
+        (settings.vantage.cluster, settings.vantage.region or (home.region if home else "")),
+    )
 
 
 def _feed(
@@ -311,7 +335,12 @@ def _object_events(parts: Parts) -> ObjectEvents:
 
 
 def _operations(
-    settings: Settings, controller: Controller, clock: Clock, journal: Journal, metrics: Metrics | None
+    settings: Settings,
+    controller: Controller,
+    clock: Clock,
+    journal: Journal,
+    metrics: Metrics | None,
+    propagation: Propagation | None = None,
 ) -> ControllerOperations:
     served = settings.nameserver
     places = Whereabouts(served.places, served.mmdb) if served else Whereabouts()
@@ -330,6 +359,7 @@ def _operations(
         journal,
         metrics.rtt_of if metrics else no_rtt,
         locate,
+        propagation,
     )
 
 

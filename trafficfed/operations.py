@@ -1,6 +1,7 @@
 """What people and tools ask of the running controller, and what they may order."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from trafficfed.controller import Controller
 from trafficfed.errors import ConfigError
@@ -32,6 +33,21 @@ CLUSTER_ID = "cluster:"
 """Prefix of the confirm id of a Suspect cluster; those of brakes are hashes."""
 
 
+HUB_ID = "hub"
+"""The confirm id of a Suspect hub."""
+
+
+class Propagates(Protocol):
+    """What may be asked of propagation where there is a hub."""
+
+    @property
+    def held(self) -> str: ...
+
+    def confirm(self) -> int: ...
+
+    def forget(self, cluster: str) -> None: ...
+
+
 class ControllerOperations:
     """Answers from the controller's state; see ``observe.operations.Operations`` for the promises."""
 
@@ -44,9 +60,11 @@ class ControllerOperations:
         journal: Journal,
         rtt: Rtt,
         locate: Callable[[str], Client],
+        propagation: Propagates | None = None,
     ) -> None:
         self._controller, self._clusters, self._owner = controller, clusters, owner
         self._clock, self._journal, self._rtt, self._locate = clock, journal, rtt, locate
+        self._propagation = propagation
 
     def ready(self) -> tuple[bool, tuple[str, ...]]:
         waiting = self._controller.gate.waiting_for()
@@ -100,6 +118,9 @@ class ControllerOperations:
     async def confirm(self, confirm_id: str) -> DoneView:
         if confirm_id.startswith(CLUSTER_ID):
             return self._confirm_cluster(confirm_id.removeprefix(CLUSTER_ID))
+        if confirm_id == HUB_ID and self._propagation is not None:
+            leaving = self._propagation.confirm()
+            return DoneView(message=f"the hub is taken as it shows itself now; the copies of {leaving} objects leave")
         if not self._controller.publication.confirm(confirm_id):
             raise ConfigError(f"nothing is held under {confirm_id}; `trafficfed status` lists what is")
         return DoneView(message=f"confirmed {confirm_id}: the change is carried out")
@@ -117,6 +138,8 @@ class ControllerOperations:
         if cluster not in known:
             raise ConfigError(f"no cluster {cluster} is known; known are {', '.join(sorted(known)) or 'none'}")
         self._controller.forget(cluster)
+        if self._propagation is not None:
+            self._propagation.forget(cluster)
         return DoneView(message=f"cluster {cluster} is forgotten: all its endpoints leave")
 
     def _refusals(self) -> tuple[Refusal, ...]:
@@ -138,11 +161,13 @@ class ControllerOperations:
         return (*self._suspects(), *brakes)
 
     def _suspects(self) -> tuple[HeldView, ...]:
-        return tuple(
+        hub = self._propagation.held if self._propagation is not None else ""
+        clusters = tuple(
             HeldView(confirm_id=f"{CLUSTER_ID}{name}", message=source.reason, cluster=name)
             for name, source in sorted(self._controller.pipeline.table.sources.items())
             if source.freshness is Freshness.SUSPECT
         )
+        return (HeldView(confirm_id=HUB_ID, message=hub), *clusters) if hub else clusters
 
     def _providers(self) -> tuple[ProviderView, ...]:
         published = [

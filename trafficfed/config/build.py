@@ -13,6 +13,8 @@ from trafficfed.config.schema import (
     FeedSection,
     File,
     HealthSection,
+    HubSection,
+    PropagationSection,
     ProviderSection,
     VantageSection,
     ZoneSection,
@@ -21,6 +23,7 @@ from trafficfed.config.settings import (
     Access,
     FeedSettings,
     LogSettings,
+    PropagationSettings,
     ProviderSettings,
     Settings,
     VantageSettings,
@@ -55,6 +58,8 @@ def build(
         },
         health=_health(file.health),
         vantage=_vantage(file.vantage, environ),
+        hub=_access(file.hub, resolve, place("hub")) if file.hub else None,
+        propagation=_propagation(file.propagation),
         allow_exec=file.allow_exec,
         external_dns_annotations=file.external_dns_annotations,
         nameserver=name_server_settings(file.nameserver, resolve) if file.nameserver else None,
@@ -92,7 +97,12 @@ def _feed(section: FeedSection, resolve: Resolve) -> FeedSettings:
     return FeedSettings(section.listen, file, read_key(file))
 
 
-def _access(section: ClusterSection, resolve: Resolve, place: str) -> Access:
+def _propagation(section: PropagationSection) -> PropagationSettings:
+    kinds = (each.rpartition("/") for each in section.kinds)
+    return PropagationSettings(tuple((version, kind) for version, _, kind in kinds), section.namespace)
+
+
+def _access(section: ClusterSection | HubSection, resolve: Resolve, place: str) -> Access:
     kubeconfig = resolve(section.kubeconfig) if section.kubeconfig else None
     return Access(kubeconfig, section.context, section.in_cluster, place)
 

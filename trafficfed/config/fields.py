@@ -110,6 +110,18 @@ def continent(value: object) -> str:
     return code
 
 
+def kind(value: object) -> str:
+    """``apiVersion/Kind`` as on an object; the core group has no name.
+
+    >>> kind("v1/ConfigMap"), kind("apps/v1/Deployment")
+    ('v1/ConfigMap', 'apps/v1/Deployment')
+    """
+    text = value if isinstance(value, str) else ""
+    if not re.fullmatch(r"(?:[a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[0-9][a-z0-9]*/[A-Z][A-Za-z0-9]*", text):
+        raise ValueError(f"{value!r} is no kind; write apiVersion/Kind such as apps/v1/Deployment")
+    return text
+
+
 Duration = Annotated[float, BeforeValidator(duration)]
 Listen = Annotated[ListenAddress, BeforeValidator(listen_address)]
 Cidr = Annotated[str, BeforeValidator(cidr)]
@@ -117,6 +129,7 @@ DnsName = Annotated[str, BeforeValidator(dns_name)]
 Identifier = Annotated[str, BeforeValidator(identifier)]
 Country = Annotated[str, BeforeValidator(country)]
 Continent = Annotated[str, BeforeValidator(continent)]
+Kind = Annotated[str, BeforeValidator(kind)]
 Text = Annotated[str, Field(strict=True)]
 Count = Annotated[int, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]

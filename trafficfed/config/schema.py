@@ -13,6 +13,7 @@ from trafficfed.config.fields import (
     Duration,
     Flag,
     Identifier,
+    Kind,
     Listen,
     Section,
     Text,
@@ -118,6 +119,29 @@ class VantageSection(Section):
     )
 
 
+class HubSection(Section):
+    """The API server that holds policies and the objects they place. Without it nothing is propagated."""
+
+    kubeconfig: Text | None = Field(None, description="a file; $KUBECONFIG or ~/.kube/config where left out")
+    context: Text | None = Field(None, description="the kubeconfig's current context where left out")
+    in_cluster: Flag = Field(False, description="use the service account of the pod this runs in")
+
+    @model_validator(mode="after")
+    def one_way_in(self) -> "HubSection":
+        if self.in_cluster and (self.kubeconfig or self.context):
+            raise ValueError("has both in-cluster and a kubeconfig; keep the one that reaches it")
+        return self
+
+
+class PropagationSection(Section):
+    """What may be copied from the hub, and where the record of what is where is kept there."""
+
+    kinds: tuple[Kind, ...] = Field(
+        (), description="apiVersion/Kind; empty = workloads and what they need, nothing that grants permissions"
+    )
+    namespace: Identifier = Field("trafficfed", description="the hub's namespace for the record")
+
+
 class LogSection(Section):
     """Log lines go to standard error."""
 
@@ -144,6 +168,8 @@ class File(Section):
     zones: tuple[ZoneSection, ...] = ()
     health: HealthSection = HealthSection()
     vantage: VantageSection = VantageSection()
+    hub: HubSection | None = None
+    propagation: PropagationSection = PropagationSection()
     allow_exec: tuple[Text, ...] = Field(
         (), description="kubeconfig exec plugins that may be started; none unless listed"
     )

@@ -79,6 +79,14 @@ class VantageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PropagationSettings:
+    """``kinds`` are (apiVersion, kind), empty = the usual ones; ``namespace`` is the record's on the hub."""
+
+    kinds: tuple[tuple[str, str], ...] = ()
+    namespace: str = "trafficfed"
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """``level`` is debug, info, warning or error; ``format`` json, console, or auto (console on a terminal)."""
 
@@ -91,8 +99,8 @@ class Settings:
     """One configuration file, validated.
 
     ``access`` and ``providers`` are keyed by the cluster's and the provider's name, in the order of the file.
-    ``nameserver`` is None where the file has no such section. ``warnings`` are lines ``file:line: key: text`` about
-    what works but should be mended; whoever starts up prints them.
+    ``hub`` and ``nameserver`` are None where the file has no such section. ``warnings`` are lines
+    ``file:line: key: text`` about what works but should be mended; whoever starts up prints them.
     """
 
     path: Path
@@ -107,6 +115,8 @@ class Settings:
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
     health: HealthCheck = field(default_factory=HealthCheck)
     vantage: VantageSettings = VantageSettings()
+    hub: Access | None = None
+    propagation: PropagationSettings = PropagationSettings()
     allow_exec: tuple[str, ...] = ()
     external_dns_annotations: bool = False
     nameserver: NameServerSettings | None = None

@@ -18,6 +18,7 @@ from trafficfed.testing.authorities import Authority, Bind, Knot
 from trafficfed.testing.backends import Backend
 from trafficfed.testing.clusters import ClusterFarm, RealCluster
 from trafficfed.testing.deployment import QUICK, Deployment
+from trafficfed.testing.hubs import allow_propagation, make_hub
 
 ZONE = "fed.test"
 NAMESPACE = "shop"
@@ -47,6 +48,7 @@ class World:
     bind: Bind
     knot: Knot
     deployment: Deployment
+    hub: RealCluster | None = None
 
     def apply(self, name: str, *regions: str, ready: int | None = 2, hostname: str = "", **annotations: str) -> None:
         """An annotated Service in each region (default: all three) at that region's backend."""
@@ -148,8 +150,8 @@ class World:
 
 
 @contextmanager
-def world(directory: Path, **settings: Any) -> Iterator[World]:
-    """Start everything; ``settings`` go to the Deployment."""
+def world(directory: Path, *, with_hub: bool = False, **settings: Any) -> Iterator[World]:
+    """Start everything; ``settings`` go to the Deployment. A hub is a fourth API server."""
     records = f"by-hand.{ZONE}. 60 A 192.0.2.200\n"
     backends = {region: Backend(f"127.0.{number}.10") for number, region in enumerate(REGIONS, 1)}
     with ClusterFarm(directory / "clusters") as farm:
@@ -161,8 +163,17 @@ def world(directory: Path, **settings: Any) -> Iterator[World]:
         with bind, knot, deployment, _running(backends):
             deployment.publish_to("bind", {"kind": "rfc2136", **bind.settings})
             deployment.publish_to("knot", {"kind": "rfc2136", **knot.settings})
+            hub = _hub(farm, clusters, deployment) if with_hub else None
             deployment.start()
-            yield World(clusters, backends, bind, knot, deployment)
+            yield World(clusters, backends, bind, knot, deployment, hub)
+
+
+def _hub(farm: ClusterFarm, members: Mapping[str, RealCluster], deployment: Deployment) -> RealCluster:
+    hub = make_hub(farm.start_one("hub"))
+    for member in members.values():
+        allow_propagation(member)
+    deployment.set(hub={"kubeconfig": str(hub.kubeconfig), "context": hub.context})
+    return hub
 
 
 @contextmanager

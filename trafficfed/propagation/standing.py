@@ -1,0 +1,198 @@
+"""What is said on the hub of policies and templates: computed when something changed and has settled, written once for
+each change of meaning."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+import orjson
+
+from trafficfed.model import Refusal, Value
+from trafficfed.propagation.aggregate import CopyState, invalid_status, policy_status
+from trafficfed.propagation.followed import CLUSTER_POLICIES, POLICIES
+from trafficfed.propagation.hub_view import HubView
+from trafficfed.propagation.objects import ObjectKey, PolicyKey, Template, TemplateKind
+from trafficfed.propagation.place import Chosen
+from trafficfed.propagation.policy import PolicyStatus
+from trafficfed.propagation.statuses import Aim, CopyStatus, aggregate
+
+Json = dict[str, Any]
+
+SETTLE_S = 0.25
+"""What changes within this is said together: each member reports for itself, and each replica once more."""
+
+LONGEST_S = 2.0
+"""While copies are under way it waits no longer than this."""
+
+AGAIN_S = 5.0
+"""After the hub did not take it."""
+
+
+class StatusWrite(Value, frozen=True, kw_only=True):
+    """One status to write by server-side apply at ``path``, under a field manager of its own."""
+
+    subject: ObjectKey | PolicyKey
+    path: str
+    body: bytes
+
+
+class Standing:
+    """``copies`` are the states of all copies by object; ``ruled`` the objects of each policy."""
+
+    def __init__(
+        self,
+        hub: HubView,
+        statuses_of: Callable[[ObjectKey], Iterable[CopyStatus]],
+        under_way: Callable[[ObjectKey], bool],
+    ) -> None:
+        self._hub, self._statuses_of, self._under_way = hub, statuses_of, under_way
+        self._kinds = {(kind.group, kind.kind): kind for kind in hub.kinds}
+        self.copies: dict[ObjectKey, dict[str, CopyState]] = {}
+        self.ruled: dict[PolicyKey, set[ObjectKey]] = {}
+        self._policy_of: dict[ObjectKey, PolicyKey] = {}
+        self._due: dict[ObjectKey | PolicyKey, tuple[float, float]] = {}
+        self._written: dict[PolicyKey, tuple[str, PolicyStatus]] = {}
+        self._said: dict[ObjectKey, tuple[str, bytes]] = {}
+
+    # ------------------------------------------------------------------ what changed
+
+    def assign(self, key: ObjectKey, policy: PolicyKey | None, now_s: float) -> None:
+        """Which policy an object's record names; None where it has none any more."""
+        before = self._policy_of.get(key)
+        if before == policy:
+            return
+        if before is not None:
+            self.ruled[before].discard(key)
+            self.touch(before, now_s)
+        if policy is None:
+            self._policy_of.pop(key, None)
+            self.copies.pop(key, None)
+            self._said.pop(key, None)
+            return
+        self._policy_of[key] = policy
+        self.ruled.setdefault(policy, set()).add(key)
+        self.touch(policy, now_s)
+
+    def stand(self, key: ObjectKey, states: Mapping[str, CopyState], now_s: float) -> None:
+        """How an object's copies stand now."""
+        if self.copies.get(key) != states:
+            self.copies[key] = dict(states)
+            if (policy := self._policy_of.get(key)) is not None:
+                self.touch(policy, now_s)
+        self.touch(key, now_s)
+
+    def touch(self, subject: ObjectKey | PolicyKey, now_s: float) -> None:
+        first_s, _ = self._due.get(subject, (now_s, 0.0))
+        self._due[subject] = first_s, max(now_s, min(now_s + SETTLE_S, first_s + LONGEST_S))
+
+    @property
+    def next_s(self) -> float | None:
+        return min((at_s for _, at_s in self._due.values()), default=None)
+
+    # ------------------------------------------------------------------ what is written
+
+    def due(self, chosen: Mapping[PolicyKey, Chosen], most: int, now_s: float) -> tuple[StatusWrite, ...]:
+        """What has settled and differs from what stands there."""
+        found: list[StatusWrite] = []
+        for subject in [subject for subject, (_, at_s) in self._due.items() if at_s <= now_s]:
+            if len(found) >= most:
+                break
+            if isinstance(subject, ObjectKey) and self._waits(subject, now_s):
+                continue
+            del self._due[subject]
+            write = self._object(subject) if isinstance(subject, ObjectKey) else self._policy(subject, chosen, now_s)
+            if write is not None:
+                found.append(write)
+        return tuple(found)
+
+    def failed(self, subject: ObjectKey | PolicyKey, now_s: float) -> None:
+        """The hub did not take it: it is worked out again."""
+        if isinstance(subject, PolicyKey):
+            self._written.pop(subject, None)
+        else:
+            self._said.pop(subject, None)
+        self._due[subject] = now_s, now_s + AGAIN_S
+
+    def _waits(self, key: ObjectKey, now_s: float) -> bool:
+        first_s, _ = self._due[key]
+        if not self._under_way(key) or now_s - first_s > LONGEST_S:
+            return False
+        self._due[key] = first_s, now_s + SETTLE_S
+        return True
+
+    def _policy(self, key: PolicyKey, chosen: Mapping[PolicyKey, Chosen], now_s: float) -> StatusWrite | None:
+        uid = self._hub.uids.get(key)
+        if uid is None:
+            self._written.pop(key, None)
+            return None
+        written = self._written.get(key)
+        before = written[1] if written and written[0] == uid else self._hub.statuses.get(key, PolicyStatus())
+        after = self._said_of(key, chosen, before, now_s)
+        if after == before:
+            return None
+        self._written[key] = uid, after
+        return _policy_write(key, after)
+
+    def _said_of(
+        self, key: PolicyKey, chosen: Mapping[PolicyKey, Chosen], before: PolicyStatus, now_s: float
+    ) -> PolicyStatus:
+        if (invalid := self._hub.invalid.get(key)) is not None:
+            return invalid_status(*invalid, before, now_s)
+        keys = self.ruled.get(key, set())
+        refusals: tuple[Refusal, ...] = tuple(each for who, each in self._hub.selection.unlisted() if who == key)
+        states = (state for each in keys for state in self.copies.get(each, {}).values())
+        return policy_status(
+            self._hub.policies[key].generation,
+            chosen.get(key, Chosen(waiting="the members to be seen")),
+            states,
+            sum(each in self._hub.templates for each in keys),
+            before,
+            now_s,
+            refusals,
+        )
+
+    def _object(self, key: ObjectKey) -> StatusWrite | None:
+        template, kind = self._hub.templates.get(key), self._kinds.get((key.group, key.kind))
+        if template is None or kind is None or key not in self._policy_of:
+            return None
+        stated = orjson.loads(template.body)
+        present = _without_nulls(stated.get("status") or {})
+        aim = Aim(
+            generation=template.generation,
+            observed=int(present.get("observedGeneration") or 0),
+            type=str((stated.get("spec") or {}).get("type", "")),
+        )
+        status = aggregate(key, aim, self._statuses_of(key))
+        if status is None:
+            return None
+        text = orjson.dumps(status, option=orjson.OPT_SORT_KEYS)
+        if self._said.get(key) == (template.uid, text) or _without_nulls(status) == present:
+            return None
+        self._said[key] = template.uid, text
+        return _object_write(kind, template, status)
+
+
+def _without_nulls(value: Any) -> Any:
+    """API servers answer null for some fields that are not there; a load balancer without addresses is empty."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None and each != {}}
+    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+def _policy_write(key: PolicyKey, status: PolicyStatus) -> StatusWrite:
+    kind = POLICIES if key.namespace else CLUSTER_POLICIES
+    return _write(key, kind, key.namespace, key.name, msgspec.to_builtins(status))
+
+
+def _object_write(kind: TemplateKind, template: Template, status: Json) -> StatusWrite:
+    return _write(template.key, kind, template.key.namespace, template.key.name, status)
+
+
+def _write(subject: ObjectKey | PolicyKey, kind: TemplateKind, namespace: str, name: str, status: Json) -> StatusWrite:
+    metadata = {"name": name, "namespace": namespace} if namespace else {"name": name}
+    body = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "status": status}
+    return StatusWrite(
+        subject=subject,
+        path=f"{kind.path(namespace, name)}/status",
+        body=orjson.dumps(body, option=orjson.OPT_SORT_KEYS),
+    )

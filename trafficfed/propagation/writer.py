@@ -1,0 +1,153 @@
+"""Carries steps out in one member: edits first, a bounded number at once; what goes wrong is told by a named reason."""
+
+import asyncio
+import itertools
+from http import HTTPStatus
+from typing import Any, Never, Protocol
+
+import msgspec
+import orjson
+
+from trafficfed.errors import Refused, Transient
+from trafficfed.kubernetes_api.events import Writer
+from trafficfed.kubernetes_api.failures import Rejected
+from trafficfed.kubernetes_api.wire import Meta, Wire
+from trafficfed.propagation.engine import Deed, Job
+from trafficfed.propagation.member_view import MANAGER
+from trafficfed.propagation.objects import ObjectKey, TemplateKind
+from trafficfed.propagation.plan import Apply, Delete, Release
+from trafficfed.propagation.portable import HASH_ANNOTATION, OWNER_LABEL
+from trafficfed.propagation.troubles import Failure, failure
+
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+AT_ONCE = 12
+"""Requests under way in one member: API servers take some hundreds, but share them with everybody else."""
+
+MADE_LABEL = "trafficfed.io/made-by"
+"""On a namespace that was made because a copy needed it: ours to make, never ours to delete."""
+
+
+class Outcomes(Protocol):
+    """Who is told how a step ended."""
+
+    def done(self, deed: Deed, answer: bytes) -> None: ...
+
+    def absent(self, deed: Deed) -> None: ...
+
+    def found(self, deed: Deed, body: bytes) -> None: ...
+
+    def failed(self, deed: Deed, found: Failure) -> None: ...
+
+
+class _Head(Wire, frozen=True):
+    metadata: Meta = Meta()
+
+
+class MemberWriter:
+    """The queue of one member. Steps that come while it is not connected wait."""
+
+    def __init__(self, owner: str, kinds: tuple[TemplateKind, ...], outcomes: Outcomes) -> None:
+        self._owner, self._outcomes = owner, outcomes
+        self._kinds = {(kind.group, kind.kind): kind for kind in kinds}
+        self._jobs: asyncio.PriorityQueue[tuple[bool, int, Job]] = asyncio.PriorityQueue()
+        self._count = itertools.count()
+        self.requests = 0
+
+    def submit(self, job: Job) -> None:
+        self._jobs.put_nowait((not job.urgent, next(self._count), job))
+
+    async def run(self, transport: Writer) -> None:
+        """As long as there is a connection; until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(AT_ONCE):
+                tasks.create_task(self._work(transport), name=f"writer {number}")
+
+    async def _work(self, transport: Writer) -> Never:
+        while True:
+            *_, job = await self._jobs.get()
+            try:
+                await self._carry_out(transport, job.deed)
+            except (Transient, Refused) as error:
+                self._outcomes.failed(job.deed, failure(error))
+            except asyncio.CancelledError:
+                self._outcomes.failed(job.deed, Failure(reason="Unreachable", message="the connection was given up"))
+                raise
+
+    async def _carry_out(self, transport: Writer, deed: Deed) -> None:
+        match deed:
+            case Apply() if not deed.resource_version and (body := await self._standing(transport, deed)):
+                self._outcomes.found(deed, body)
+            case Apply():
+                self._outcomes.done(deed, await self._apply(transport, deed))
+            case Delete() | Release():
+                await self._end(transport, deed)
+
+    async def _standing(self, transport: Writer, deed: Apply) -> bytes:
+        """What stands where nothing of ours was seen; empty where it is free to be written."""
+        try:
+            body = await self._request(transport, "GET", self._path(deed.object))
+        except Rejected as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return b""
+        labels = msgspec.json.decode(body, type=_Head).metadata.labels or {}
+        is_ours = labels.get(OWNER_LABEL) == self._owner or labels.get(MADE_LABEL) == self._owner
+        return b"" if is_ours else body
+
+    async def _apply(self, transport: Writer, deed: Apply) -> bytes:
+        params = {"fieldManager": MANAGER, "force": "true" if deed.force else "false"}
+        body = _with_revision(deed.body, deed.resource_version)
+        path = self._path(deed.object)
+        try:
+            return await self._request(transport, "PATCH", path, body, APPLY, params)
+        except Rejected as error:
+            namespace = deed.object.namespace
+            if error.status != HTTPStatus.NOT_FOUND or f'namespaces "{namespace}" not found' not in str(error):
+                raise
+        await self._make_namespace(transport, deed.object.namespace)
+        return await self._request(transport, "PATCH", path, body, APPLY, params)
+
+    async def _make_namespace(self, transport: Writer, name: str) -> None:
+        labels = {MADE_LABEL: self._owner}
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        try:
+            await self._request(transport, "POST", "/api/v1/namespaces", orjson.dumps(body))
+        except Transient as error:
+            if getattr(error, "status", 0) != HTTPStatus.CONFLICT:
+                raise
+
+    async def _end(self, transport: Writer, deed: Delete | Release) -> None:
+        """Both only of exactly the object that was seen."""
+        path = self._path(deed.object)
+        exactly = {"uid": deed.uid, "resourceVersion": deed.resource_version}
+        try:
+            if isinstance(deed, Delete):
+                options = {"preconditions": exactly, "propagationPolicy": "Background"}
+                answer = await self._request(transport, "DELETE", path, orjson.dumps(options))
+            else:
+                marks = {"labels": {OWNER_LABEL: None}, "annotations": {HASH_ANNOTATION: None}}
+                patch = orjson.dumps({"metadata": {**exactly, **marks}})
+                answer = await self._request(transport, "PATCH", path, patch, MERGE)
+        except Rejected as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            self._outcomes.absent(deed)
+        else:
+            self._outcomes.done(deed, answer)
+
+    async def _request(self, transport: Writer, method: str, path: str, *arguments: Any) -> bytes:
+        self.requests += 1
+        return await transport.request(method, path, *arguments)
+
+    def _path(self, key: ObjectKey) -> str:
+        return self._kinds[key.group, key.kind].path(key.namespace, key.name)
+
+
+def _with_revision(body: bytes, revision: str) -> bytes:
+    """Refused by the member where the copy is another by now than the one that was decided on."""
+    if not revision:
+        return body
+    stated = orjson.loads(body)
+    stated["metadata"]["resourceVersion"] = revision
+    return orjson.dumps(stated)

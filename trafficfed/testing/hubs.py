@@ -1,0 +1,67 @@
+"""A hub of the tests: a real API server with our definitions, and members that let copies be written."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from trafficfed.testing.apiservers import ApiError
+from trafficfed.testing.real_cluster import MERGE, RealCluster
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+Json = dict[str, Any]
+
+
+def make_hub(cluster: RealCluster) -> RealCluster:
+    """Install what an administrator installs, as the documentation says."""
+    cluster.kubectl("apply", "--server-side", "-f", str(DEPLOY / "rbac-hub.yaml"))
+    command = [sys.executable, "-m", "trafficfed", "crds"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    cluster.kubectl("apply", "--server-side", "-f", "-", stdin=printed)
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    return cluster
+
+
+def allow_propagation(member: RealCluster) -> RealCluster:
+    """Let the product write copies there."""
+    member.kubectl("apply", "--server-side", "-f", str(DEPLOY / "rbac-member-propagation.yaml"))
+    return member
+
+
+def apply(hub: RealCluster, *manifests: Json) -> None:
+    """``kubectl apply``, all in one command line."""
+    listed = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+    hub.kubectl("apply", "-f", "-", stdin=json.dumps(listed))
+
+
+def policy(namespace: str, name: str, *selected: Mapping[str, object], **spec: Any) -> Json:
+    """A PropagationPolicy as users write it."""
+    return {
+        "apiVersion": "trafficfed.io/v1alpha1",
+        "kind": "PropagationPolicy",
+        "metadata": {"namespace": namespace, "name": name},
+        "spec": {"resourceSelectors": list(selected), **spec},
+    }
+
+
+def get(cluster: RealCluster, path: str) -> Json | None:
+    """An object, None where there is none."""
+    try:
+        found: Json = cluster.admin.request("GET", path)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return None
+    return found
+
+
+def play_deployment(member: RealCluster, namespace: str, name: str) -> None:
+    """What the controllers of a cluster would say: all replicas run."""
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
+    found = member.admin.request("GET", path)
+    count = found["spec"]["replicas"]
+    names = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+    status = {**dict.fromkeys(names, count), "observedGeneration": found["metadata"]["generation"]}
+    member.admin.request("PATCH", f"{path}/status", {"status": status}, MERGE)
