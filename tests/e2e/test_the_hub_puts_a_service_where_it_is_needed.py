@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from trafficfed.testing.hubs import apply, get, play_deployment, policy
+from trafficfed.testing.hubs import apply, get, make_hub, play_deployment, policy
 from trafficfed.testing.objects import service
+from trafficfed.testing.processes import ServerFailed
 from trafficfed.testing.propagating import deployment
 from trafficfed.testing.real_cluster import RealCluster
 from trafficfed.testing.world import NAMESPACE, ZONE, World, world
@@ -106,3 +107,268 @@ def test_one_command_line_brings_a_service_everywhere_and_names_it(fleet: World,
     fleet.wait_until(
         lambda: (get(hub, path("story")) or {}).get("status", {}).get("readyReplicas") == 9, WITHIN_S, "status adds up"
     )
+
+
+def settled(hub: RealCluster, fleet: World, name: str, reason: str, kind: str = "Applied") -> str:
+    """Wait until the policy's condition has this reason; its message."""
+    fleet.wait_until(lambda: condition(hub, name, kind)[1] == reason, WITHIN_S + 5, f"{condition(hub, name, kind)}")
+    return condition(hub, name, kind)[2]
+
+
+def problems(hub: RealCluster, name: str) -> dict[str, tuple[str, str]]:
+    found = get(hub, f"/apis/trafficfed.io/v1alpha1/namespaces/{NAMESPACE}/propagationpolicies/{name}") or {}
+    listed = found.get("status", {}).get("problems", ())
+    return {each["cluster"]: (each["reason"], each.get("message", "")) for each in listed}
+
+
+def summary(hub: RealCluster, name: str) -> dict[str, str]:
+    found = get(hub, f"/apis/trafficfed.io/v1alpha1/namespaces/{NAMESPACE}/propagationpolicies/{name}") or {}
+    return {each["name"]: each["reason"] for each in found.get("status", {}).get("clusters", ())}
+
+
+def image(member: RealCluster, name: str) -> str:
+    found = get(member, path(name)) or {}
+    return str(found.get("spec", {}).get("template", {}).get("spec", {}).get("containers", [{}])[0].get("image", ""))
+
+
+def replicas(fleet: World, name: str) -> dict[str, int]:
+    found = {region: get(member, path(name)) for region, member in fleet.clusters.items()}
+    return {region: each["spec"]["replicas"] for region, each in found.items() if each}
+
+
+@pytest.mark.parametrize(
+    ("name", "placement", "regions"),
+    [
+        ("region", {"clusterAffinity": {"regions": ["us-east-1", "ap-northeast-1"]}}, ("us", "ap")),
+        ("compliance", {"compliance": {"data": "gdpr"}}, ("eu",)),
+        ("near", {"latency": {"region": "eu-central-1", "belowMilliseconds": 50}}, ("eu", "us", "ap")),
+        ("unmeasured", {"latency": {"region": "us-east-1", "belowMilliseconds": 50}}, ("us",)),
+        ("limited", {"maxClusters": 1}, ("ap",)),
+    ],
+)
+def test_each_criterion_chooses_and_the_name_follows(
+    fleet: World, hub: RealCluster, name: str, placement: Json, regions: tuple[str, ...]
+) -> None:
+    place(fleet, hub, name, placement=placement)
+    stands_in(fleet, name, *regions)
+    serve(fleet, name, *regions)
+    fleet.wait_for(name, *regions)
+
+
+def test_free_capacity_divides_the_replicas(fleet: World, hub: RealCluster) -> None:
+    for region, cpu in (("eu", "8"), ("us", "2")):
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "big"}}
+        member = fleet.clusters[region]
+        member.admin.request("POST", "/api/v1/nodes", node)
+        status = {"status": {"allocatable": {"cpu": cpu, "memory": "64Gi", "pods": "110"}, "conditions": []}}
+        member.admin.request("PATCH", "/api/v1/nodes/big/status", status, "application/merge-patch+json")
+    place(fleet, hub, "room", replicas=5, replicaScheduling={"type": "Divided", "divideBy": "FreeCapacity"})
+    fleet.wait_until(
+        lambda: replicas(fleet, "room") == {"eu": 4, "us": 1, "ap": 0}, WITHIN_S, f"{replicas(fleet, 'room')}"
+    )
+
+
+def test_an_edit_reaches_every_member_and_a_member_that_was_away_when_it_returns(
+    fleet: World, hub: RealCluster
+) -> None:
+    place(fleet, hub, "away")
+    stands_in(fleet, "away", "eu", "us", "ap")
+    serve(fleet, "away", "eu", "us", "ap")
+    fleet.wait_for("away", "eu", "us", "ap")
+    eu = fleet.clusters["eu"]
+    eu.kill()
+    try:
+        hub.kubectl("-n", NAMESPACE, "set", "image", "deployment/away", "web=web:2")
+        others = [fleet.clusters["us"], fleet.clusters["ap"]]
+        fleet.wait_until(lambda: {image(each, "away") for each in others} == {"web:2"}, WITHIN_S, "the others have it")
+        fleet.wait_until(lambda: problems(hub, "away").get("eu", ("",))[0] == "Unreachable", WITHIN_S, "it is told")
+        assert set(problems(hub, "away")) == {"eu"}
+        assert fleet.answers("away") == fleet.settled("away", "eu", "us", "ap")
+    finally:
+        eu.restart()
+    fleet.wait_until(lambda: image(eu, "away") == "web:2", 40, "it has it when it returns")
+    settled(hub, fleet, "away", "Applied")
+
+
+def test_a_hub_that_stops_changes_nothing_and_goes_on_when_it_returns(fleet: World, hub: RealCluster) -> None:
+    place(fleet, hub, "stopped")
+    stands_in(fleet, "stopped", "eu", "us", "ap")
+    serve(fleet, "stopped", "eu", "us", "ap")
+    fleet.wait_for("stopped", "eu", "us", "ap")
+    hub.kill()
+    try:
+        fleet.stays("stopped", 3.0)
+        assert holders(fleet, "stopped") == {"eu", "us", "ap"}
+    finally:
+        hub.restart()
+    hub.kubectl("-n", NAMESPACE, "scale", "deployment/stopped", "--replicas=7")
+    fleet.wait_until(lambda: set(replicas(fleet, "stopped").values()) == {7}, 40, "edits go on")
+
+
+def test_an_emptied_hub_deletes_nothing_until_it_is_the_old_one_again(fleet: World, hub: RealCluster) -> None:
+    place(fleet, hub, "emptied")
+    stands_in(fleet, "emptied", "eu", "us", "ap")
+    hub.empty()
+    try:
+        make_hub(hub)
+        fleet.wait_until(
+            lambda: "hub" in {view["confirm_id"] for view in fleet.deployment.status()["held"]}, 60, "it is held"
+        )
+        fleet.deployment.restart_controller()
+        fleet.wait_until(
+            lambda: "hub" in {view["confirm_id"] for view in fleet.deployment.status()["held"]},
+            60,
+            "a restart knows it",
+        )
+        assert holders(fleet, "emptied") == {"eu", "us", "ap"}
+    finally:
+        hub.refill()
+    fleet.wait_until(lambda: not fleet.deployment.status()["held"], 60, "it is the old one")
+    hub.kubectl("-n", NAMESPACE, "scale", "deployment/emptied", "--replicas=6")
+    fleet.wait_until(lambda: set(replicas(fleet, "emptied").values()) == {6}, 40, "edits go on")
+
+
+def test_an_edited_policy_moves_what_runs_without_a_gap(fleet: World, hub: RealCluster) -> None:
+    place(fleet, hub, "moving", placement={"clusterAffinity": {"clusterNames": ["eu"]}})
+    stands_in(fleet, "moving", "eu")
+    serve(fleet, "moving", "eu")
+    fleet.wait_for("moving", "eu")
+    place(fleet, hub, "moving", placement={"clusterAffinity": {"clusterNames": ["us"]}})
+    stands_in(fleet, "moving", "eu", "us")
+    assert settled(hub, fleet, "moving", "WaitsForReplacement")
+    assert fleet.answers("moving") == fleet.settled("moving", "eu")
+    serve(fleet, "moving", "us")
+    stands_in(fleet, "moving", "us")
+    fleet.wait_for("moving", "us")
+
+
+def test_a_deleted_policy_takes_its_copies_along(fleet: World, hub: RealCluster) -> None:
+    place(fleet, hub, "ended")
+    stands_in(fleet, "ended", "eu", "us", "ap")
+    hub.kubectl("-n", NAMESPACE, "delete", "propagationpolicy", "ended")
+    stands_in(fleet, "ended")
+    assert get(hub, path("ended")), "the object itself is its author's"
+
+
+def test_orphaned_copies_stay_and_are_nobodys(fleet: World, hub: RealCluster) -> None:
+    place(fleet, hub, "orphan", deletionPolicy="Orphan")
+    stands_in(fleet, "orphan", "eu", "us", "ap")
+    hub.kubectl("-n", NAMESPACE, "delete", "deployment,service,propagationpolicy", "orphan")
+
+    def marks() -> list[Json]:
+        found = [get(member, path("orphan")) for member in fleet.clusters.values()]
+        return [each["metadata"].get("labels", {}) if each else {"gone": True} for each in found]
+
+    fleet.wait_until(lambda: marks() == [{}, {}, {}], WITHIN_S, f"{marks()}")
+
+
+def test_overrides_differ_by_cluster(fleet: World, hub: RealCluster) -> None:
+    override = {
+        "targetClusters": {"clusterNames": ["us"]},
+        "kind": "Deployment",
+        "images": [{"registry": "us.example.org"}],
+        "replicas": 9,
+        "patch": [{"op": "add", "path": "/spec/paused", "value": True}],
+    }
+    place(fleet, hub, "override", overrides=[override])
+    stands_in(fleet, "override", "eu", "us", "ap")
+    assert replicas(fleet, "override") == {"eu": 3, "us": 9, "ap": 3}
+    assert image(fleet.clusters["us"], "override") == "us.example.org/shop/web:1.0"
+    assert (get(fleet.clusters["us"], path("override")) or {})["spec"]["paused"]
+
+
+def test_a_copy_changed_by_hand_is_put_back(fleet: World, hub: RealCluster) -> None:
+    place(fleet, hub, "drift")
+    stands_in(fleet, "drift", "eu", "us", "ap")
+    settled(hub, fleet, "drift", "Applied")
+    eu = fleet.clusters["eu"]
+    eu.kubectl("-n", NAMESPACE, "set", "image", "deployment/drift", "web=other:9")
+    eu.kubectl("-n", NAMESPACE, "label", "deployment/drift", "team=a")
+    fleet.wait_until(lambda: image(eu, "drift") != "other:9", WITHIN_S, "our field is as we left it")
+    eu.kubectl("-n", NAMESPACE, "delete", "deployment/drift")
+    fleet.wait_until(lambda: bool(get(eu, path("drift"))), WITHIN_S, "it is back")
+
+
+def test_what_stands_there_already_is_reported_and_untouched(fleet: World, hub: RealCluster) -> None:
+    eu = fleet.clusters["eu"]
+    eu.ensure_namespace(NAMESPACE)
+    theirs = deployment("theirs", 1)
+    eu.admin.request("POST", path("")[:-1], theirs)
+    place(fleet, hub, "theirs")
+    fleet.wait_until(lambda: holders(fleet, "theirs", "services") == {"eu", "us", "ap"}, WITHIN_S, "the rest goes on")
+    assert "is not ours" in problem(hub, fleet, "theirs", "eu", "AlreadyExists")
+    assert replicas(fleet, "theirs")["eu"] == 1
+    eu.kubectl("-n", NAMESPACE, "delete", "deployment/theirs")
+    fleet.wait_until(lambda: replicas(fleet, "theirs").get("eu") == 3, 45, "it is taken once the way is free")
+
+
+def problem(hub: RealCluster, fleet: World, name: str, cluster: str, reason: str) -> str:
+    fleet.wait_until(lambda: problems(hub, name).get(cluster, ("",))[0] == reason, WITHIN_S, f"{problems(hub, name)}")
+    return problems(hub, name)[cluster][1]
+
+
+def test_a_patch_of_what_is_not_there_is_named_and_the_rest_goes_on(fleet: World, hub: RealCluster) -> None:
+    wrong = {
+        "targetClusters": {"clusterNames": ["us"]},
+        "kind": "Deployment",
+        "patch": [{"op": "replace", "path": "/spec/nowhere", "value": 1}],
+    }
+    place(fleet, hub, "missing", overrides=[wrong])
+    fleet.wait_until(lambda: holders(fleet, "missing") == {"eu", "ap"}, WITHIN_S, "the rest goes on")
+    assert "/spec/nowhere" in problem(hub, fleet, "missing", "us", "OverrideFailed")
+
+
+def test_a_patch_of_a_name_is_refused_where_it_is_written(fleet: World, hub: RealCluster) -> None:
+    patch = [{"op": "replace", "path": "/metadata/name", "value": "other"}]
+    with pytest.raises(ServerFailed, match="must not touch apiVersion, kind, metadata.name"):
+        apply(hub, policy(NAMESPACE, "renaming", *selected("renaming"), overrides=[{"patch": patch}]))
+
+
+def test_a_kind_that_is_not_listed_is_named(fleet: World, hub: RealCluster) -> None:
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}
+    apply(hub, policy(NAMESPACE, "unlisted", role))
+    assert "Role" in settled(hub, fleet, "unlisted", "KindNotListed", "Scheduled")
+
+
+def test_a_policy_that_selects_nothing_says_so(fleet: World, hub: RealCluster) -> None:
+    apply(hub, policy(NAMESPACE, "nothing", *selected("nothing")))
+    assert settled(hub, fleet, "nothing", "NothingSelected")
+
+
+def test_a_cluster_that_is_not_configured_is_named(fleet: World, hub: RealCluster) -> None:
+    place(fleet, hub, "unknown", placement={"clusterAffinity": {"clusterNames": ["eu", "mars"]}})
+    stands_in(fleet, "unknown", "eu")
+    fleet.wait_until(lambda: summary(hub, "unknown").get("mars") == "UnknownCluster", WITHIN_S, "it is named")
+
+
+def test_the_second_run_writes_nothing(fleet: World, hub: RealCluster) -> None:
+    place(fleet, hub, "again")
+    stands_in(fleet, "again", "eu", "us", "ap")
+    settled(hub, fleet, "again", "Applied")
+
+    def versions() -> list[str]:
+        everything = (
+            "get",
+            "deployments,services",
+            "-n",
+            NAMESPACE,
+            "-o",
+            "jsonpath={.items[*].metadata.resourceVersion}",
+        )
+        ours = ("get", "propagationpolicies", "-n", NAMESPACE, "-o", "jsonpath={.items[*].metadata.resourceVersion}")
+        records = ("get", "configmaps", "-n", "trafficfed", "-o", "jsonpath={.items[*].metadata.resourceVersion}")
+        return [
+            *(each.kubectl(*everything) for each in (hub, *fleet.clusters.values())),
+            hub.kubectl(*ours),
+            hub.kubectl(*records),
+        ]
+
+    fleet.deployment.restart_controller()
+    fleet.wait_until(lambda: condition(hub, "again")[1] == "Applied", WITHIN_S, "it settles")
+    before = versions()
+    fleet.deployment.restart_controller()
+    hub.kubectl("-n", NAMESPACE, "annotate", "deployment/again", "trafficfed.test/late=1")
+    fleet.wait_until(lambda: "late" in str(get(fleet.clusters["eu"], path("again"))), WITHIN_S, "it is at work")
+    hub.kubectl("-n", NAMESPACE, "annotate", "deployment/again", "trafficfed.test/late-")
+    after = versions()
+    assert [len(set(b.split()) - set(a.split())) for b, a in zip(before, after, strict=True)] == [1, 1, 1, 1, 0, 0]
