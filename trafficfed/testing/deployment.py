@@ -236,4 +236,7 @@ def _cluster_section(cluster: Cluster, kubeconfig: Path, context: str) -> dict[s
             section[key] = value
     if cluster.offers:
         section["offers"] = list(cluster.offers)
+    for key in ("labels", "compliance"):
+        if value := getattr(cluster, key):
+            section[key] = dict(value)
     return section

@@ -23,7 +23,15 @@ from trafficfed.testing.hubs import allow_propagation, make_hub
 ZONE = "fed.test"
 NAMESPACE = "shop"
 REGIONS: Mapping[str, Cluster] = {
-    "eu": Cluster(name="eu", region="eu-central-1", country="DE", continent="EU", latitude=50.1, longitude=8.7),
+    "eu": Cluster(
+        name="eu",
+        region="eu-central-1",
+        country="DE",
+        continent="EU",
+        latitude=50.1,
+        longitude=8.7,
+        compliance=(("data", "gdpr"),),
+    ),
     "us": Cluster(name="us", region="us-east-1", country="US", continent="NA", latitude=38.9, longitude=-77.4),
     "ap": Cluster(name="ap", region="ap-northeast-1", country="JP", continent="AS", latitude=35.7, longitude=139.7),
 }
@@ -173,6 +181,7 @@ def _hub(farm: ClusterFarm, members: Mapping[str, RealCluster], deployment: Depl
     for member in members.values():
         allow_propagation(member)
     deployment.set(hub={"kubeconfig": str(hub.kubeconfig), "context": hub.context})
+    deployment.set(vantage={"region": REGIONS["eu"].region})
     return hub
 
 
