@@ -40,8 +40,8 @@ test: setup-tests ## all tests, real servers included, with branch coverage
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --fail-under=$$(cat .ci/coverage-floor)
 
-check: .venv/.ready ## the fast tests only: no servers but our own sockets
-	@$(BIN)/pytest -q -n $(WORKERS) -m "not real" $(ARGS)
+check: .venv/.ready ## the fast tests only: no servers but our own sockets, none longer than a moment
+	@$(BIN)/pytest -q -n $(WORKERS) -m "not real and not slow" $(ARGS)
 
 lint: .venv/.ready ## format, lint, import contracts, strict types
 	@$(BIN)/ruff format --check .

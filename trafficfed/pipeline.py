@@ -184,10 +184,11 @@ class Pipeline:
     def _commit(self, rows: Collection[Row], removed: Collection[ServiceKey]) -> Delta | None:
         """One delta for all of it. A revision that moved on alone waits for company: a busy cluster whose objects are
         none of ours costs nothing, and an older revision in the table only makes a restart more careful."""
-        if not (rows or removed or self._forgotten or self._controls is not None or self._sources_tell()):
+        changed = [row for row in rows if self.table.rows.get(row.key) != row]
+        if not (changed or removed or self._forgotten or self._controls is not None or self._sources_tell()):
             return None
         delta = self.table.commit(
-            rows, removed, sources=self._sources.values(), forgotten=self._forgotten, controls=self._controls
+            changed, removed, sources=self._sources.values(), forgotten=self._forgotten, controls=self._controls
         )
         self._sources.clear()
         self._forgotten.clear()

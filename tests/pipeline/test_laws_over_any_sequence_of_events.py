@@ -80,8 +80,10 @@ class Fleet(RuleBasedStateMachine):
 
     def after_step(self) -> None:
         """Publish, and check what must hold after any step."""
-        for key in self.fleet.last.decided:
-            self.tell(key, self.fleet.last.leaving.get(key, Leaving()))
+        for step in self.fleet.steps:
+            for key in step.decided:
+                self.tell(key, step.leaving.get(key, Leaving()))
+        self.fleet.steps.clear()
         self.publication.view_complete(not self.fleet.pipeline.unseen)
         asyncio.run(self.publisher.publish_once())
         self.check_nothing_left_without_leave()
@@ -176,8 +178,6 @@ class Fleet(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.known = self.snapshot()
         self.fleet.wait(seconds)
-        for key in self.fleet.table.rows:
-            self.tell(key, Leaving())
         self.after_step()
 
     @rule()

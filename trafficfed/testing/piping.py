@@ -19,7 +19,7 @@ KINDS: tuple[type[wire.Watched], ...] = (wire.Service, wire.EndpointSlice, wire.
 class PipedFleet:
     """Members, a zone that takes what they claim, and one vantage.
 
-    Every call settles; ``last`` is its Step and ``reports`` all that was heard.
+    Every call settles; ``last`` is its Step, ``steps`` and ``reports`` are all so far.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class PipedFleet:
         self.servers = {name: f"uid-{name}" for name in self.clusters}
         self._revision = 0
         self.reports: list[ReportEvent] = []
+        self.steps: list[Step] = []
         self.open(Table())
 
     def open(self, table: Table) -> None:
@@ -57,6 +58,7 @@ class PipedFleet:
 
     def _heard(self, step: Step) -> Step:
         self.reports += step.reports
+        self.steps.append(step)
         return step
 
     # ------------------------------------------------------------------ clusters
