@@ -1,4 +1,6 @@
-"""Law 1 and 8 for templates: a hub that is lost, emptied, replaced or restored takes nothing away, whatever restarts."""
+"""Law 1 and 8 for templates: a hub that is lost, emptied, replaced or restored takes nothing away."""
+
+import json
 
 import pytest
 
@@ -184,8 +186,6 @@ def test_a_record_that_cannot_be_read_stops_everything_and_says_so(bench: Bench)
 
 
 def test_records_written_by_somebody_else_are_taken(bench: Bench) -> None:
-    import json
-
     bench.engine.reload([json.dumps(each).encode() for each in bench.records.values()], bench.now_s)
     bench.run()
     assert bench.writes("apply") == bench.writes("delete") == []

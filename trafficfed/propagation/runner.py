@@ -16,7 +16,7 @@ from trafficfed.model import Cluster, Freshness, Source
 from trafficfed.ports import Clock
 from trafficfed.propagation.capacity import Room
 from trafficfed.propagation.discover import discover
-from trafficfed.propagation.engine import Deed, Engine
+from trafficfed.propagation.engine import Engine
 from trafficfed.propagation.follow import Followed, follow
 from trafficfed.propagation.followed import CLUSTER_POLICIES, POLICIES, RECORD_SELECTOR
 from trafficfed.propagation.hub_view import RECORDS
@@ -25,6 +25,7 @@ from trafficfed.propagation.member_link import RETRY_S, MemberLink, Rtt
 from trafficfed.propagation.memory import Remembered, remember, remembered
 from trafficfed.propagation.objects import DEFAULT_KINDS, ObjectKey, PolicyKey, TemplateKind
 from trafficfed.propagation.records import Records, Write
+from trafficfed.propagation.settling import Deed
 from trafficfed.propagation.standing import StatusWrite
 from trafficfed.propagation.troubles import Failure
 from trafficfed.propagation.writer import MemberWriter
@@ -199,8 +200,9 @@ class Propagation:
         return self._engine
 
     async def _nap(self) -> None:
-        at_s = self._running.next_wake_s()
-        wait_s = LONGEST_NAP_S if at_s is None else min(LONGEST_NAP_S, max(0.0, at_s - self._clock.now_s()))
+        now_s = self._clock.now_s()
+        at_s = self._running.next_wake_s(now_s)
+        wait_s = LONGEST_NAP_S if at_s is None else min(LONGEST_NAP_S, max(0.0, at_s - now_s))
         try:
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
@@ -276,7 +278,7 @@ class Propagation:
         self._wake.set()
 
     def take_member(self, cluster: str, kind: TemplateKind, event: Event) -> None:
-        self._running.take_member(cluster, kind, event, self._clock.now_s())
+        self._running.take_member(cluster, kind, event)
         self._wake.set()
 
     @property

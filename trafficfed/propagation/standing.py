@@ -1,11 +1,12 @@
 """What is said on the hub of policies and templates: computed when something changed and has settled, written once for
 each change of meaning."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import msgspec
 import orjson
+from msgspec.structs import replace
 
 from trafficfed.model import Refusal, Value
 from trafficfed.propagation.aggregate import CopyState, invalid_status, policy_status
@@ -39,13 +40,8 @@ class StatusWrite(Value, frozen=True, kw_only=True):
 class Standing:
     """``copies`` are the states of all copies by object; ``ruled`` the objects of each policy."""
 
-    def __init__(
-        self,
-        hub: HubView,
-        statuses_of: Callable[[ObjectKey], Iterable[CopyStatus]],
-        under_way: Callable[[ObjectKey], bool],
-    ) -> None:
-        self._hub, self._statuses_of, self._under_way = hub, statuses_of, under_way
+    def __init__(self, hub: HubView) -> None:
+        self._hub = hub
         self._kinds = {(kind.group, kind.kind): kind for kind in hub.kinds}
         self.copies: dict[ObjectKey, dict[str, CopyState]] = {}
         self.ruled: dict[PolicyKey, set[ObjectKey]] = {}
@@ -56,11 +52,11 @@ class Standing:
 
     # ------------------------------------------------------------------ what changed
 
-    def assign(self, key: ObjectKey, policy: PolicyKey | None, now_s: float) -> None:
-        """Which policy an object's record names; None where it has none any more."""
+    def assign(self, key: ObjectKey, policy: PolicyKey | None, now_s: float) -> PolicyKey | None:
+        """Which policy an object's record names, None where it has none any more; the policy that lost it by that."""
         before = self._policy_of.get(key)
         if before == policy:
-            return
+            return None
         if before is not None:
             self.ruled[before].discard(key)
             self.touch(before, now_s)
@@ -68,10 +64,11 @@ class Standing:
             self._policy_of.pop(key, None)
             self.copies.pop(key, None)
             self._said.pop(key, None)
-            return
+            return before
         self._policy_of[key] = policy
         self.ruled.setdefault(policy, set()).add(key)
         self.touch(policy, now_s)
+        return before
 
     def stand(self, key: ObjectKey, states: Mapping[str, CopyState], now_s: float) -> None:
         """How an object's copies stand now."""
@@ -91,16 +88,27 @@ class Standing:
 
     # ------------------------------------------------------------------ what is written
 
-    def due(self, chosen: Mapping[PolicyKey, Chosen], most: int, now_s: float) -> tuple[StatusWrite, ...]:
-        """What has settled and differs from what stands there."""
+    def due(
+        self,
+        chosen: Mapping[PolicyKey, Chosen],
+        statuses_of: Callable[[ObjectKey], Iterable[CopyStatus]],
+        under_way: Container[ObjectKey],
+        most: int,
+        now_s: float,
+    ) -> tuple[StatusWrite, ...]:
+        """What has settled and differs from what stands there. ``under_way`` are objects that have steps without an
+        answer."""
         found: list[StatusWrite] = []
         for subject in [subject for subject, (_, at_s) in self._due.items() if at_s <= now_s]:
             if len(found) >= most:
                 break
-            if isinstance(subject, ObjectKey) and self._waits(subject, now_s):
+            if subject in under_way and self._waits(subject, now_s):
                 continue
             del self._due[subject]
-            write = self._object(subject) if isinstance(subject, ObjectKey) else self._policy(subject, chosen, now_s)
+            if isinstance(subject, ObjectKey):
+                write = self._object(subject, statuses_of)
+            else:
+                write = self._policy(subject, chosen, now_s)
             if write is not None:
                 found.append(write)
         return tuple(found)
@@ -113,9 +121,9 @@ class Standing:
             self._said.pop(subject, None)
         self._due[subject] = now_s, now_s + AGAIN_S
 
-    def _waits(self, key: ObjectKey, now_s: float) -> bool:
+    def _waits(self, key: ObjectKey | PolicyKey, now_s: float) -> bool:
         first_s, _ = self._due[key]
-        if not self._under_way(key) or now_s - first_s > LONGEST_S:
+        if now_s - first_s > LONGEST_S:
             return False
         self._due[key] = first_s, now_s + SETTLE_S
         return True
@@ -143,7 +151,7 @@ class Standing:
         states = (state for each in keys for state in self.copies.get(each, {}).values())
         return policy_status(
             self._hub.policies[key].generation,
-            chosen.get(key, Chosen(waiting="the members to be seen")),
+            _steady(chosen.get(key, Chosen(waiting="the members to be seen"))),
             states,
             sum(each in self._hub.templates for each in keys),
             before,
@@ -151,7 +159,7 @@ class Standing:
             refusals,
         )
 
-    def _object(self, key: ObjectKey) -> StatusWrite | None:
+    def _object(self, key: ObjectKey, statuses_of: Callable[[ObjectKey], Iterable[CopyStatus]]) -> StatusWrite | None:
         template, kind = self._hub.templates.get(key), self._kinds.get((key.group, key.kind))
         if template is None or kind is None or key not in self._policy_of:
             return None
@@ -162,7 +170,7 @@ class Standing:
             observed=int(present.get("observedGeneration") or 0),
             type=str((stated.get("spec") or {}).get("type", "")),
         )
-        status = aggregate(key, aim, self._statuses_of(key))
+        status = aggregate(key, aim, statuses_of(key))
         if status is None:
             return None
         text = orjson.dumps(status, option=orjson.OPT_SORT_KEYS)
@@ -170,6 +178,12 @@ class Standing:
             return None
         self._said[key] = template.uid, text
         return _object_write(kind, template, status)
+
+
+def _steady(chosen: Chosen) -> Chosen:
+    """A cluster that fits says so, whether it was chosen now or before: looking again changes no meaning."""
+    findings = (replace(each, reason="Fits") if each.reason == "Kept" else each for each in chosen.findings)
+    return replace(chosen, findings=tuple(findings))
 
 
 def _without_nulls(value: Any) -> Any:

@@ -15,6 +15,10 @@ class WorkQueue:
     def __len__(self) -> int:
         return len(self._urgent) + len(self._bulk)
 
+    @property
+    def has_urgent(self) -> bool:
+        return bool(self._urgent)
+
     def add(self, key: ObjectKey, *, urgent: bool) -> None:
         if urgent:
             self._bulk.pop(key, None)

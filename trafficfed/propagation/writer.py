@@ -12,11 +12,12 @@ from trafficfed.errors import Refused, Transient
 from trafficfed.kubernetes_api.events import Writer
 from trafficfed.kubernetes_api.failures import Rejected
 from trafficfed.kubernetes_api.wire import Meta, Wire
-from trafficfed.propagation.engine import Deed, Job
+from trafficfed.propagation.engine import Job
 from trafficfed.propagation.member_view import MANAGER
 from trafficfed.propagation.objects import ObjectKey, TemplateKind
 from trafficfed.propagation.plan import Apply, Delete, Release
 from trafficfed.propagation.portable import HASH_ANNOTATION, OWNER_LABEL
+from trafficfed.propagation.settling import Deed
 from trafficfed.propagation.troubles import Failure, failure
 
 APPLY = "application/apply-patch+yaml"

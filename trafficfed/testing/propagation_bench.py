@@ -6,13 +6,14 @@ from typing import Any
 
 from trafficfed.kubernetes_api.wire import Foreign, Listed, Lost, Meta, Removed, Resumed, Upserted
 from trafficfed.model import Cluster
-from trafficfed.propagation.engine import Deed, Engine, Turn
+from trafficfed.propagation.engine import Engine, Turn
 from trafficfed.propagation.followed import CLUSTER_POLICIES, POLICIES
 from trafficfed.propagation.hub import Hub
 from trafficfed.propagation.hub_view import RECORDS
 from trafficfed.propagation.member_view import MANAGER
 from trafficfed.propagation.objects import DEFAULT_KINDS, ObjectKey, PolicyKey, TemplateKind
 from trafficfed.propagation.plan import Apply, Delete
+from trafficfed.propagation.settling import Deed
 from trafficfed.propagation.troubles import Failure
 
 Json = dict[str, Any]
@@ -58,7 +59,7 @@ class Bench:
         for kind in DEFAULT_KINDS:
             of_kind = ((key, each) for key, each in self.members[name].items() if key.kind == kind.kind)
             found = tuple(_foreign(each) for _, each in of_kind if _is_ours(each))
-            self.engine.take_member(name, kind, Listed(Foreign, found, self.revision, self.uids[name]), self.now_s)
+            self.engine.take_member(name, kind, Listed(Foreign, found, self.revision, self.uids[name]))
 
     def list_all(self) -> None:
         self.list_hub()
@@ -67,7 +68,7 @@ class Bench:
 
     def lose_member(self, name: str, reason: str = "connection refused") -> None:
         for kind in DEFAULT_KINDS:
-            self.engine.take_member(name, kind, Lost(Foreign, reason), self.now_s)
+            self.engine.take_member(name, kind, Lost(Foreign, reason))
 
     def lose_hub(self, reason: str = "connection refused") -> None:
         for kind in (*DEFAULT_KINDS, POLICIES, CLUSTER_POLICIES, RECORDS):
@@ -123,7 +124,7 @@ class Bench:
         self.revision += 1
         copy = self.members[cluster][key]
         copy["metadata"]["resourceVersion"] = str(self.revision)
-        self.engine.take_member(cluster, KINDS[key.kind], Upserted(_foreign(copy), self.revision), self.now_s)
+        self.engine.take_member(cluster, KINDS[key.kind], Upserted(_foreign(copy), self.revision))
 
     # ------------------------------------------------------------------ turns
 
@@ -135,7 +136,7 @@ class Bench:
             self.carry_out(turn)
             if turn.records or turn.jobs or turn.statuses or self.engine.busy:
                 continue
-            wake_s = self.engine.next_wake_s()
+            wake_s = self.engine.next_wake_s(self.now_s)
             if wake_s is None or wake_s > ends_s:
                 self.now_s = ends_s
                 return
@@ -186,7 +187,7 @@ class Bench:
             standing["metadata"]["labels"] = {}
         self.engine.done(deed, b"{}")
         gone = Removed(_foreign(standing), self.revision)
-        self.engine.take_member(deed.cluster, KINDS[deed.object.kind], gone, self.now_s)
+        self.engine.take_member(deed.cluster, KINDS[deed.object.kind], gone)
 
     # ------------------------------------------------------------------ what is looked at
 
