@@ -434,11 +434,11 @@ class WatchingContract(Fixtures):
     async def test_tables_can_be_watched(self, api: Api, namespace: Namespace) -> None:
         path = namespace.path("configmaps")
         await api.post(path, config_map("c", a="1"))
-        request = api.session.get(f"{api.server}{path}?watch=true&labelSelector=app", headers={"Accept": TABLE})
-        async with request as response:
-            event = await response.content.readline()
-        assert b'"kind":"Table"' in event
-        assert b'"cells":["c",1' in event
+        async with api.watch(f"{path}?watch=true&labelSelector=app", TABLE) as events:
+            event = await events.next()
+        assert event is not None
+        assert event["object"]["kind"] == "Table"
+        assert event["object"]["rows"][0]["cells"][:2] == ["c", 1]
 
     async def test_history_that_was_forgotten_is_gone(self, subject: Subject, api: Api, namespace: Namespace) -> None:
         path = namespace.path("configmaps")

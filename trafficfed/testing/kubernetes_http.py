@@ -53,8 +53,13 @@ class Access:
         """A session that ends with the block."""
         connector = aiohttp.TCPConnector(ssl=self.tls or True)
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-            yield Api(self.server, session)
+        try:
+            async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+                yield Api(self.server, session)
+        finally:
+            # Connections that are cut short end within the loop's next turns: one for TLS, one for TCP, one to spare.
+            for _ in range(3):
+                await asyncio.sleep(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +102,17 @@ class Api:
             return Reply(response.status, json.loads(text) if is_json else text.decode(), response.headers)
 
     @asynccontextmanager
-    async def watch(self, path: str) -> AsyncIterator["Events"]:
+    async def watch(self, path: str, accept: str = "application/json") -> AsyncIterator["Events"]:
         """An open watch; ``path`` carries the whole query."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=DEADLINE_S)
-        async with self.session.get(self.server + path, timeout=timeout) as response:
+        async with self.session.get(self.server + path, timeout=timeout, headers={"Accept": accept}) as response:
             assert response.status == 200, await response.text()
-            yield Events(response)
+            try:
+                yield Events(response)
+            finally:
+                # A watch has no end of its own: waiting for the server's part of TLS's goodbye may outlast the loop.
+                if response.connection is not None and response.connection.transport is not None:
+                    response.connection.transport.abort()
 
 
 class Events:
