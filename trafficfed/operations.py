@@ -43,6 +43,9 @@ class Propagates(Protocol):
     @property
     def held(self) -> str: ...
 
+    @property
+    def reason(self) -> str: ...
+
     def confirm(self) -> int: ...
 
     def forget(self, cluster: str) -> None: ...
@@ -146,6 +149,8 @@ class ControllerOperations:
         found = list(self._controller.pipeline.refusals)
         for _, publisher in self._controller.publication.publishers:
             found += publisher.refusals
+        if self._propagation is not None and (reason := self._propagation.reason):
+            found.append(Refusal(cluster=HUB_ID, object=HUB_ID, reason="HubNotFollowed", message=reason))
         return tuple(found)
 
     def _failing(self) -> tuple[str, ...]:

@@ -23,10 +23,10 @@ from trafficfed.propagation.standing import Standing, StatusWrite
 from trafficfed.propagation.troubles import Failure, Troubles
 from trafficfed.propagation.work import WorkQueue
 
-MOST_BULK = 48
+MOST_BULK = 32
 """New objects looked at in one turn: what an edit meanwhile waits for is a few milliseconds."""
 
-MOST_UNDER_WAY = 96
+MOST_UNDER_WAY = 64
 """Steps of bulk work under way at once, over all members: an edit finds their queues short."""
 
 MOST_STATUSES = 16

@@ -106,8 +106,18 @@ class Propagation:
 
     # ------------------------------------------------------------------ run
 
-    async def run(self) -> None:
+    async def run(self) -> Never:
         """For ever, until cancelled."""
+        while True:
+            try:
+                await self._run()
+            except Exception:
+                # The one supervisor: names are served and followed whatever becomes of propagation, which begins anew
+                # from what the hub has recorded.
+                logging.getLogger(__name__).exception("propagation failed; it begins anew")
+            await asyncio.sleep(RETRY_S)
+
+    async def _run(self) -> None:
         kinds = await self._kinds()
         known = self._kept
         self._engine = Engine(
@@ -183,6 +193,7 @@ class Propagation:
             await self._nap()
             self._wake.clear()
             engine.doubt(self._doubts())
+            self._tell()
             turn = engine.turn(self._clock.now_s())
             for write in turn.records:
                 tasks.create_task(self._record(write), name=f"record {write.name}")
@@ -193,6 +204,16 @@ class Propagation:
             await asyncio.sleep(0)
             if engine.busy:
                 self._wake.set()
+
+    def _tell(self) -> None:
+        """Log when the hub becomes doubtful, lost, or trusted again."""
+        reason = self.reason
+        if reason != self._reason:
+            self._reason = reason
+            if reason:
+                self._log.warning("the hub: %s", reason)
+            else:
+                self._log.info("the hub is followed")
 
     @property
     def _running(self) -> Engine:

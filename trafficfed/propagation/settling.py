@@ -94,7 +94,11 @@ class Settling:
         if not records.is_recorded(key) or (assignment.shares and not chosen_too):
             self._awaiting[key] = urgent or self._awaiting.get(key, False)
             return []
-        return self._plan(key, assignment, now_s)
+        try:
+            return self._plan(key, assignment, now_s)
+        except Exception as error:  # noqa: BLE001 - the one supervisor of objects: one must not stop all others
+            self._standing.stand(key, _failed(assignment, f"{type(error).__name__}: {error}"), now_s)
+            return []
 
     def _decide(self, key: ObjectKey, now_s: float) -> None:
         situation, records = self._situation, self._situation.known_records
@@ -244,6 +248,14 @@ class Settling:
 
 def _standing(step: Step, reason: str, message: str) -> CopyState:
     return CopyState(cluster=step.cluster, object=step.object, reason=reason, message=message)
+
+
+def _failed(assignment: Assignment, message: str) -> dict[str, CopyState]:
+    key = assignment.object
+    return {
+        name: CopyState(cluster=name, object=key, reason="InternalError", message=message)
+        for name in concerned(assignment)
+    }
 
 
 def concerned(assignment: Assignment) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """Carries steps out in one member: edits first, a bounded number at once; what goes wrong is told by a named reason."""
 
 import asyncio
-import itertools
 from http import HTTPStatus
 from typing import Any, Never, Protocol
 
@@ -22,8 +21,9 @@ from trafficfed.propagation.troubles import Failure, failure
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
-AT_ONCE = 12
-"""Requests under way in one member: API servers take some hundreds, but share them with everybody else."""
+EDITS_AT_ONCE, BULK_AT_ONCE = 4, 4
+"""Steps under way in one member. More of them make nothing faster, as API servers are busy by then, but all else slower.
+Edits have some of their own: they wait for nothing but edits."""
 
 MADE_LABEL = "trafficfed.io/made-by"
 """On a namespace that was made because a copy needed it: ours to make, never ours to delete."""
@@ -51,22 +51,23 @@ class MemberWriter:
     def __init__(self, owner: str, kinds: tuple[TemplateKind, ...], outcomes: Outcomes) -> None:
         self._owner, self._outcomes = owner, outcomes
         self._kinds = {(kind.group, kind.kind): kind for kind in kinds}
-        self._jobs: asyncio.PriorityQueue[tuple[bool, int, Job]] = asyncio.PriorityQueue()
-        self._count = itertools.count()
+        self._edits: asyncio.Queue[Job] = asyncio.Queue()
+        self._bulk: asyncio.Queue[Job] = asyncio.Queue()
         self.requests = 0
 
     def submit(self, job: Job) -> None:
-        self._jobs.put_nowait((not job.urgent, next(self._count), job))
+        (self._edits if job.urgent else self._bulk).put_nowait(job)
 
     async def run(self, transport: Writer) -> None:
         """As long as there is a connection; until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for number in range(AT_ONCE):
-                tasks.create_task(self._work(transport), name=f"writer {number}")
+            for jobs, count in ((self._edits, EDITS_AT_ONCE), (self._bulk, BULK_AT_ONCE)):
+                for number in range(count):
+                    tasks.create_task(self._work(transport, jobs), name=f"writer {number}")
 
-    async def _work(self, transport: Writer) -> Never:
+    async def _work(self, transport: Writer, jobs: asyncio.Queue[Job]) -> Never:
         while True:
-            *_, job = await self._jobs.get()
+            job = await jobs.get()
             try:
                 await self._carry_out(transport, job.deed)
             except (Transient, Refused) as error:
