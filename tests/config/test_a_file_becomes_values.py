@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from trafficfed.config.settings import Access, ListenAddress, LogSettings, VantageSettings
+from trafficfed.config.settings import Access, ListenAddress, LogSettings, PropagationSettings, VantageSettings
 from trafficfed.model import Cluster, Grant, HealthCheck, Zone
 
 MINIMAL = """\
@@ -122,3 +122,34 @@ def test_further_switches_reach_the_settings(folder: Any) -> None:
     assert settings.external_dns_annotations
     assert settings.api_hosts == ("tf.example.org",)
     assert settings.log == LogSettings("debug", "json")
+
+
+def test_without_a_hub_nothing_is_propagated(folder: Any) -> None:
+    settings = folder.load(MINIMAL)
+    assert settings.hub is None
+    assert settings.propagation == PropagationSettings((), "trafficfed")
+
+
+def test_a_hub_is_reached_like_a_cluster_and_kinds_are_read_apart(folder: Any) -> None:
+    settings = folder.load(
+        MINIMAL
+        + "hub: {kubeconfig: ./kubeconfig, context: main}\n"
+        + "propagation: {kinds: [v1/ConfigMap, apps/v1/Deployment], namespace: fleet}\n"
+    )
+    assert settings.hub is not None
+    assert (settings.hub.kubeconfig, settings.hub.context) == (folder.path / "kubeconfig", "main")
+    assert settings.propagation == PropagationSettings((("v1", "ConfigMap"), ("apps/v1", "Deployment")), "fleet")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("hub: {in-cluster: true, context: main}\n", "has both in-cluster and a kubeconfig"),
+        ("propagation: {kinds: [Deployment]}\n", "is no kind; write apiVersion/Kind such as apps/v1/Deployment"),
+        ("propagation: {kinds: [apps/v1/deployments]}\n", "is no kind"),
+        ("propagation: {namespace: a b}\n", "propagation.namespace"),
+    ],
+)
+def test_mistakes_about_the_hub_are_told(folder: Any, text: str, told: str) -> None:
+    (mistake,) = folder.mistakes(MINIMAL + text)
+    assert told in mistake

@@ -22,8 +22,8 @@ from trafficfed.propagation.troubles import Failure, failure
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 EDITS_AT_ONCE, BULK_AT_ONCE = 4, 4
-"""Steps under way in one member. More of them make nothing faster, as API servers are busy by then, but all else slower.
-Edits have some of their own: they wait for nothing but edits."""
+"""Steps under way in one member. More of them make nothing faster, as API servers are busy by then, but all else
+slower. Edits have some of their own: they wait for nothing but edits."""
 
 MADE_LABEL = "trafficfed.io/made-by"
 """On a namespace that was made because a copy needed it: ours to make, never ours to delete."""

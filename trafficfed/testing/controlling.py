@@ -15,7 +15,7 @@ from trafficfed.kubernetes_api import wire
 from trafficfed.model import Client, Cluster, HealthCheck, ProbeResult, Zone
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.showing import no_rtt
-from trafficfed.operations import ControllerOperations
+from trafficfed.operations import ControllerOperations, Propagates
 from trafficfed.pipeline import Pipeline
 from trafficfed.ports import Provider
 from trafficfed.reports import ReportEvent
@@ -54,7 +54,7 @@ class Bench:
         self.opened = asyncio.Event()
         self.provider = provider
         self._revision = 100
-        known = {name: Cluster(name=name) for name in clusters}
+        known = self.clusters = {name: Cluster(name=name) for name in clusters}
         self.names = Names(self.look_up, self.clock, lambda keys: self.controller.resolved(keys))
         inventory = Inventory(known, [ZONE], self.table.rows, self.table.sources, pace)
         self.publisher = ZonePublisher(provider, ZONE, "zone", "test", self.clock, self.reports.append)
@@ -72,8 +72,19 @@ class Bench:
         )
         self.prober = Prober({"tcp": self.probe}, self.clock, "here", self.controller.observe)
         self.controller.use(self.prober, self.names)
-        self.operations = ControllerOperations(
-            self.controller, known, "test", self.clock, Journal(self.clock), no_rtt, lambda address: Client(address)
+        self.operations = self.operated()
+
+    def operated(self, propagation: Propagates | None = None) -> ControllerOperations:
+        """What operators call, with propagation or without."""
+        return ControllerOperations(
+            self.controller,
+            self.clusters,
+            "test",
+            self.clock,
+            Journal(self.clock),
+            no_rtt,
+            lambda address: Client(address),
+            propagation,
         )
 
     @contextlib.asynccontextmanager
