@@ -79,7 +79,7 @@ def test_what_is_left_out_gets_the_documented_defaults(folder: Any) -> None:
     assert settings.api == ListenAddress("127.0.0.1", 8080)
     assert settings.state_dir == folder.path / "state"
     assert (settings.feed, settings.nameserver) == (None, None)
-    assert (settings.allow_exec, settings.external_dns_annotations) == ((), False)
+    assert settings.allow_exec == ()
     assert settings.log == LogSettings("info", "auto")
     assert settings.vantage == VantageSettings("local", "", "")
     assert settings.warnings == ()
@@ -114,12 +114,11 @@ def test_the_same_file_gives_equal_settings(folder: Any, example: str) -> None:
 
 def test_further_switches_reach_the_settings(folder: Any) -> None:
     text = MINIMAL + (
-        "allow-exec: [aws]\nexternal-dns-annotations: true\napi-hosts: [tf.example.org]\n"
+        "allow-exec: [aws]\napi-hosts: [tf.example.org]\n"
         "log: {level: debug, format: json}\n"
     )
     settings = folder.load(text)
     assert settings.allow_exec == ("aws",)
-    assert settings.external_dns_annotations
     assert settings.api_hosts == ("tf.example.org",)
     assert settings.log == LogSettings("debug", "json")
 

@@ -61,7 +61,6 @@ def build(
         hub=_access(file.hub, resolve, place("hub")) if file.hub else None,
         propagation=_propagation(file.propagation),
         allow_exec=file.allow_exec,
-        external_dns_annotations=file.external_dns_annotations,
         nameserver=name_server_settings(file.nameserver, resolve) if file.nameserver else None,
         log=LogSettings(file.log.level, file.log.format),
         warnings=warnings,

@@ -173,6 +173,5 @@ class File(Section):
     allow_exec: tuple[Text, ...] = Field(
         (), description="kubeconfig exec plugins that may be started; none unless listed"
     )
-    external_dns_annotations: Flag = Field(False, description="read external-dns annotations too")
     nameserver: NameServerSection | None = None
     log: LogSection = LogSection()

@@ -118,7 +118,6 @@ class Settings:
     hub: Access | None = None
     propagation: PropagationSettings = PropagationSettings()
     allow_exec: tuple[str, ...] = ()
-    external_dns_annotations: bool = False
     nameserver: NameServerSettings | None = None
     log: LogSettings = LogSettings()
     warnings: tuple[str, ...] = ()
