@@ -9,7 +9,7 @@ import orjson
 
 from trafficfed.errors import Refused, Transient
 from trafficfed.kubernetes_api.events import Writer
-from trafficfed.kubernetes_api.failures import Rejected
+from trafficfed.kubernetes_api.failures import Rejected, Unavailable
 from trafficfed.kubernetes_api.wire import Meta, Wire
 from trafficfed.propagation.engine import Job
 from trafficfed.propagation.member_view import MANAGER
@@ -24,6 +24,11 @@ MERGE = "application/merge-patch+json"
 EDITS_AT_ONCE, BULK_AT_ONCE = 4, 4
 """Steps under way in one member. More of them make nothing faster, as API servers are busy by then, but all else
 slower. Edits have some of their own: they wait for nothing but edits."""
+
+NEVER = "1"
+"""A resourceVersion that no object has: a server-side apply that carries it creates, and is refused where anything
+stands (seen of kube-apiserver 1.37: the update of an object compares revisions, its creation has nothing to compare).
+Where a server refuses it altogether, one more request finds out."""
 
 MADE_LABEL = "trafficfed.io/made-by"
 """On a namespace that was made because a copy needed it: ours to make, never ours to delete."""
@@ -78,15 +83,28 @@ class MemberWriter:
 
     async def _carry_out(self, transport: Writer, deed: Deed) -> None:
         match deed:
-            case Apply() if not deed.resource_version and (body := await self._standing(transport, deed)):
-                self._outcomes.found(deed, body)
+            case Apply() if deed.resource_version:
+                self._outcomes.done(deed, await self._apply(transport, deed, deed.resource_version))
             case Apply():
-                self._outcomes.done(deed, await self._apply(transport, deed))
+                await self._create(transport, deed)
             case Delete() | Release():
                 await self._end(transport, deed)
 
+    async def _create(self, transport: Writer, deed: Apply) -> None:
+        """Only where nothing stands yet: what does not carry our label is not seen by watching."""
+        try:
+            answer = await self._apply(transport, deed, NEVER)
+        except Unavailable as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+            if body := await self._standing(transport, deed):
+                self._outcomes.found(deed, body)
+                return
+            answer = await self._apply(transport, deed, "")
+        self._outcomes.done(deed, answer)
+
     async def _standing(self, transport: Writer, deed: Apply) -> bytes:
-        """What stands where nothing of ours was seen; empty where it is free to be written."""
+        """What stands there and is not ours; empty where it is free to be written."""
         try:
             body = await self._request(transport, "GET", self._path(deed.object))
         except Rejected as error:
@@ -97,9 +115,9 @@ class MemberWriter:
         is_ours = labels.get(OWNER_LABEL) == self._owner or labels.get(MADE_LABEL) == self._owner
         return b"" if is_ours else body
 
-    async def _apply(self, transport: Writer, deed: Apply) -> bytes:
+    async def _apply(self, transport: Writer, deed: Apply, revision: str) -> bytes:
         params = {"fieldManager": MANAGER, "force": "true" if deed.force else "false"}
-        body = _with_revision(deed.body, deed.resource_version)
+        body = _with_revision(deed.body, revision)
         path = self._path(deed.object)
         try:
             return await self._request(transport, "PATCH", path, body, APPLY, params)
