@@ -6,19 +6,34 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import change_to_answer
+from benchmarks import change_to_answer, hub_to_members
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--names", default="10,1000,10000", help="sizes of the fleet, comma separated")
-    parser.add_argument("--changes", type=int, default=200, help="changes measured at each size")
+    parser.add_argument("benchmark", nargs="?", choices=tuple(BENCHMARKS), help="one of them alone")
+    parser.add_argument("--names", default="10,1000,10000", help="answers: sizes of the fleet, comma separated")
+    parser.add_argument("--objects", type=int, default=1000, help="propagation: objects created at once")
+    parser.add_argument("--changes", type=int, default=200, help="changes measured one at a time")
     given = parser.parse_args(arguments)
-    sizes = [int(size) for size in given.names.split(",")]
-    with tempfile.TemporaryDirectory(prefix="trafficfed-bench-") as directory:
-        results = [change_to_answer.measure(Path(directory) / str(size), size, given.changes) for size in sizes]
-    print(change_to_answer.report(results))
+    for name in [given.benchmark] if given.benchmark else BENCHMARKS:
+        with tempfile.TemporaryDirectory(prefix="trafficfed-bench-") as directory:
+            print(BENCHMARKS[name](Path(directory), given), flush=True)
     return 0
+
+
+def answers(directory: Path, given: argparse.Namespace) -> str:
+    sizes = [int(size) for size in given.names.split(",")]
+    return change_to_answer.report(
+        [change_to_answer.measure(directory / str(size), size, given.changes) for size in sizes]
+    )
+
+
+def propagation(directory: Path, given: argparse.Namespace) -> str:
+    return hub_to_members.report(hub_to_members.measure(directory, given.objects, given.changes))
+
+
+BENCHMARKS = {"answers": answers, "propagation": propagation}
 
 
 if __name__ == "__main__":

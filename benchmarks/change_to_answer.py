@@ -10,7 +10,6 @@ import os
 import random
 import selectors
 import socket
-import statistics
 import struct
 import sys
 import threading
@@ -23,6 +22,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.measures import cpu_s, mib, peak_mib, quantiles, say
 from trafficfed.clock import SystemClock
 from trafficfed.kubernetes_api.credentials import load_kubeconfig
 from trafficfed.kubernetes_api.transport import Transport
@@ -245,27 +245,6 @@ def encoded(manifest: Any) -> bytes:
     return orjson.dumps(manifest)
 
 
-def cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-def mib(process: psutil.Process) -> float:
-    return float(process.memory_info().rss) / 2**20
-
-
-def peak_mib(process: psutil.Process) -> float:
-    """The most it ever had resident (VmHWM of proc(5))."""
-    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise OSError(f"no VmHWM for process {process.pid}")
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def report(results: Sequence[Result]) -> str:
     """A table in Markdown."""
     lines = [
@@ -290,8 +269,3 @@ def row(each: Result) -> str:
         f"{1000 * each.cpu_per_change_s:.1f}",
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def quantiles(seconds: Sequence[float]) -> str:
-    ordered = sorted(seconds)
-    return f"{1000 * statistics.median(ordered):.1f} / {1000 * ordered[int(len(ordered) * 0.99)]:.1f}"
