@@ -10,8 +10,8 @@ import orjson
 
 from trafficfed.model import Value
 from trafficfed.ports import Clock
-from trafficfed.sandbox.apiserver import decoding, failures, managers
-from trafficfed.sandbox.apiserver.kinds import NAMESPACE, NODE, SERVICE, Json, Kind
+from trafficfed.sandbox.apiserver import decoding, definitions, failures, managers, structural
+from trafficfed.sandbox.apiserver.kinds import DEFINITION, KINDS, NAMESPACE, NODE, SERVICE, Json, Kind
 from trafficfed.sandbox.apiserver.managers import Manager
 from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.sandbox.apiserver.services import Allocator
@@ -70,12 +70,22 @@ class Cluster:
         self._allocator = Allocator()
         for raw in self.store.objects(SERVICE).values():
             self._allocator.hold(orjson.loads(raw))
+        self.kinds: tuple[Kind, ...] = KINDS
+        self._learn_kinds()
         if store is None:
             self._create_first_namespaces()
 
     def _create_first_namespaces(self) -> None:
         for name in FIRST_NAMESPACES:
             self.create(Target(kind=NAMESPACE), {"metadata": {"name": name}}, Intent(manager="kube-apiserver"))
+
+    def _learn_kinds(self) -> None:
+        """Serve what the definitions say."""
+        stated = (orjson.loads(raw) for raw in self.store.objects(DEFINITION).values())
+        self.kinds = (
+            *KINDS,
+            *(definitions.kind_of(one) for one in stated if "deletionTimestamp" not in one["metadata"]),
+        )
 
     @property
     def uid(self) -> str:
@@ -170,7 +180,7 @@ class Cluster:
             raise failures.unreadable(kind, f"{stated[1]} of {stated[0]} is another kind")
         unknown: list[str] = []
         try:
-            value: Json = decoding.decode(self.schemas.of(kind), body, unknown.append) or {}
+            value = self._decode(kind, body, unknown)
         except decoding.Unreadable as error:
             raise failures.unreadable(kind, str(error)) from error
         warnings = tuple(f'unknown field "{path}"' for path in unknown)
@@ -184,6 +194,18 @@ class Cluster:
             key: one for key, one in value.items() if key not in ("kind", "apiVersion", "metadata")
         }
         return value, warnings if intent.validation == "Warn" else ()
+
+    def _decode(self, kind: Kind, body: Json, unknown: list[str]) -> Json:
+        """Raises Unreadable, or ApiFailure 422 where a user's own kind has a value of the wrong type."""
+        schema = self.schemas.of(kind)
+        if kind.definition is None:
+            return decoding.decode(schema, body, unknown.append) or {}
+        own = {key: one for key, one in body.items() if key not in definitions.IMPLICIT}
+        value: Json = structural.prune(kind.definition.schema, own, unknown.append)
+        metadata = decoding.decode(schema.child("metadata"), body.get("metadata"), unknown.append, "metadata")
+        if causes := [*structural.type_mistakes(kind.definition.schema, value)]:
+            raise failures.invalid(kind, (metadata or {}).get("name", ""), causes)
+        return value | {"metadata": metadata or {}}
 
     @staticmethod
     def _check_place(target: Target, metadata: Json) -> None:
@@ -259,12 +281,25 @@ class Cluster:
             return value
         if "deletionTimestamp" in value["metadata"] and not _finalizers(value):
             return self._remove(target, value)
-        return self.store.put(target.key, value)
+        written = self.store.put(target.key, value)
+        if target.kind is DEFINITION:
+            self._learn_kinds()
+        return written
 
     def _remove(self, target: Target, value: Json) -> Json:
         if target.kind is SERVICE:
             self._allocator.release(value)
-        return self.store.delete(target.key)
+        if target.kind is DEFINITION:
+            self._remove_all(definitions.kind_of(value))
+        gone = self.store.delete(target.key)
+        if target.kind is DEFINITION:
+            self._learn_kinds()
+        return gone
+
+    def _remove_all(self, kind: Kind) -> None:
+        """A kind takes its objects along, whatever their finalizers say: nobody could take those off any more."""
+        for key in self.store.objects(kind):
+            self.store.delete(key)
 
     def _metadata(self, target: Target, old: Json | None, metadata: Json) -> Json:
         """What the client may state, and what only the server does."""

@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from trafficfed.model import Value
+from trafficfed.sandbox.apiserver import jsonpaths
 from trafficfed.sandbox.apiserver.kinds import (
     CONFIG_MAP,
+    DEFINITION,
+    DEPLOYMENT,
     ENDPOINT_SLICE,
     EVENT,
     LEASE,
@@ -17,6 +20,7 @@ from trafficfed.sandbox.apiserver.kinds import (
     SERVICE,
     Json,
     Kind,
+    PrinterColumn,
 )
 
 NONE = "<none>"
@@ -37,7 +41,7 @@ class Column(Value, frozen=True):
 
 def table(kind: Kind, values: Iterable[Json], now_s: float, include: str, metadata: Json) -> Json:
     """A meta/v1 Table. ``include``: how much of each object its row carries (None, Metadata, Object)."""
-    columns = (NAME, *COLUMNS[kind])
+    columns = (NAME, *_columns_of(kind))
     rows = [
         {"cells": [column.cell(value, now_s) for column in columns]} | _row_object(value, include) for value in values
     ]
@@ -53,6 +57,22 @@ def table(kind: Kind, values: Iterable[Json], now_s: float, include: str, metada
     ]
     head = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
     return head | {"columnDefinitions": definitions, "rows": rows}
+
+
+def _columns_of(kind: Kind) -> tuple[Column, ...]:
+    return tuple(map(_stated, kind.definition.columns)) if kind.definition is not None else COLUMNS[kind]
+
+
+def _stated(column: PrinterColumn) -> Column:
+    """A column of a CustomResourceDefinition; dates are shown as ages."""
+
+    def cell(value: Json, now_s: float) -> Any:
+        found = jsonpaths.first(column.path, value)
+        if found is None or column.type == "integer":
+            return found
+        return age(found, now_s) if column.type == "date" else str(found)
+
+    return Column(column.name, cell, wide=column.wide, type=column.type)
 
 
 def partial(value: Json) -> Json:
@@ -177,6 +197,17 @@ def _event_object(event: Json, now_s: float) -> str:
     return f"{involved.get('kind', '').lower()}/{involved.get('name', '')}"
 
 
+def _ready_replicas(deployment: Json, now_s: float) -> str:
+    return f"{deployment.get('status', {}).get('readyReplicas', 0)}/{deployment['spec']['replicas']}"
+
+
+def _of_containers(field: str) -> Callable[[Json, float], str]:
+    def cell(deployment: Json, now_s: float) -> str:
+        return ",".join(one.get(field, "") for one in deployment["spec"]["template"]["spec"].get("containers") or ())
+
+    return cell
+
+
 NAME = Column("Name", _at("metadata", "name"))
 AGE = Column("Age", _age)
 COLUMNS: dict[Kind, tuple[Column, ...]] = {
@@ -221,4 +252,14 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
         Column("Name", _at("metadata", "name"), wide=True),
     ),
     POD: (Column("Status", _at("status", "phase")), AGE),
+    DEPLOYMENT: (
+        Column("Ready", _ready_replicas),
+        Column("Up-to-date", _at("status", "updatedReplicas", otherwise=0), type="integer"),
+        Column("Available", _at("status", "availableReplicas", otherwise=0), type="integer"),
+        AGE,
+        Column("Containers", _of_containers("name"), wide=True),
+        Column("Images", _of_containers("image"), wide=True),
+        Column("Selector", lambda value, now_s: _pairs(value["spec"]["selector"].get("matchLabels")), wide=True),
+    ),
+    DEFINITION: (Column("Created At", _at("metadata", "creationTimestamp"), type="date"),),
 }

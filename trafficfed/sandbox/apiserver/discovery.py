@@ -1,7 +1,7 @@
 """What the server says it serves: versions, groups, resources, and OpenAPI v3 for kubectl's validation and explain."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import orjson
 
@@ -28,18 +28,18 @@ def api_versions() -> Json:
     return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
 
 
-def api_groups() -> Json:
+def api_groups(kinds: Sequence[Kind]) -> Json:
     return {
         "kind": "APIGroupList",
         "apiVersion": "v1",
-        "groups": [api_group(group) for group, _ in groups() if group],
+        "groups": [api_group(group, kinds) for group in sorted({kind.group for kind in kinds}) if group],
     }
 
 
-def api_group(group: str) -> Json:
+def api_group(group: str, kinds: Sequence[Kind]) -> Json:
     """One group. Raises LookupError where it is not served."""
     versions = [
-        {"groupVersion": f"{group}/{version}", "version": version} for name, version in groups() if name == group
+        {"groupVersion": f"{group}/{version}", "version": version} for name, version in groups(kinds) if name == group
     ]
     if not versions:
         raise LookupError(group)
@@ -47,9 +47,9 @@ def api_group(group: str) -> Json:
     return head | {"versions": versions, "preferredVersion": versions[0]}
 
 
-def api_resources(group: str, version: str) -> Json:
+def api_resources(group: str, version: str, served: Sequence[Kind]) -> Json:
     """Every resource of a group and version. Raises LookupError where it is not served."""
-    kinds = kinds_of(group, version)
+    kinds = kinds_of(group, version, served)
     if not kinds:
         raise LookupError(group)
     resources = [entry for kind in sorted(kinds, key=lambda kind: kind.plural) for entry in _resource_entries(kind)]
@@ -71,28 +71,27 @@ def _resource_entries(kind: Kind) -> Iterator[Json]:
         yield part | {"kind": kind.name, "verbs": verbs}
 
 
-def openapi_index(prefix: str) -> Json:
+def openapi_index(prefix: str, served: Sequence[Kind]) -> Json:
     """The OpenAPI v3 root: where each group's document stands, with a hash so that clients may cache it."""
     paths = {}
-    for group, version in groups():
-        kinds = kinds_of(group, version)
+    for group, version in groups(served):
+        kinds = kinds_of(group, version, served)
         name = kinds[0].root.strip("/")
         digest = hashlib.sha256(repr(kinds).encode()).hexdigest()[:32].upper()
         paths[name] = {"serverRelativeURL": f"{prefix}/openapi/v3/{name}?hash={digest}"}
     return {"paths": paths}
 
 
-def openapi_document(group: str, version: str, schemas: Schemas) -> bytes:
+def openapi_document(group: str, version: str, schemas: Schemas, served: Sequence[Kind]) -> bytes:
     """The OpenAPI v3 document of one group and version. Raises LookupError where it is not served."""
-    kinds = kinds_of(group, version)
+    kinds = kinds_of(group, version, served)
     if not kinds:
         raise LookupError(group)
     components: Json = {}
     paths: Json = {}
     for kind in kinds:
-        components[_definition(kind)] = _component(schemas.of(kind), components) | {
-            "x-kubernetes-group-version-kind": [_gvk(kind)]
-        }
+        own = _custom(kind, schemas, components) if kind.definition else _component(schemas.of(kind), components)
+        components[_definition(kind)] = own | {"x-kubernetes-group-version-kind": [_gvk(kind)]}
         paths |= dict(_paths(kind))
     return orjson.dumps(
         {
@@ -109,6 +108,8 @@ def _gvk(kind: Kind) -> Json:
 
 
 def _definition(kind: Kind) -> str:
+    if kind.definition is not None:
+        return f"{'.'.join(reversed(kind.group.split('.')))}.{kind.version}.{kind.name}"
     package = kind.group.removesuffix(".k8s.io") or "core"
     return f"io.k8s.api.{package}.{kind.version}.{kind.name}"
 
@@ -136,6 +137,15 @@ def _operations(kind: Kind, methods: tuple[str, ...]) -> Json:
         for method in methods
         if HTTP_VERBS[method] in kind.verbs
     }
+
+
+def _custom(kind: Kind, schemas: Schemas, components: Json) -> Json:
+    """A user's own kind, in the words of its definition, and what every object has."""
+    assert kind.definition is not None
+    stated = kind.definition.schema
+    metadata = _reference(schemas.of(kind).child("metadata"), components)
+    words = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": metadata}
+    return stated | {"properties": stated.get("properties", {}) | words}
 
 
 def _component(schema: Schema, components: Json) -> Json:

@@ -50,12 +50,13 @@ class Handler:
         if path in PROBES:
             return web.Response(text="ok")
         if (parts[0] == "api" and len(parts) > 2) or (parts[0] == "apis" and len(parts) > 3):
-            return await self._serve_objects(request, parse_target(path))
+            return await self._serve_objects(request, parse_target(path, self.cluster.kinds))
         if request.method != "GET":
             raise failures.method_not_allowed()
         return self._discover(request, parts)
 
     def _discover(self, request: web.Request, parts: list[str]) -> web.Response:
+        kinds = self.cluster.kinds
         try:
             match parts:
                 case ["version"]:
@@ -63,19 +64,19 @@ class Handler:
                 case ["api"]:
                     return _json(discovery.api_versions())
                 case ["apis"]:
-                    return _json(discovery.api_groups())
+                    return _json(discovery.api_groups(kinds))
                 case ["api", version]:
-                    return _json(discovery.api_resources("", version))
+                    return _json(discovery.api_resources("", version, kinds))
                 case ["apis", group]:
-                    return _json(discovery.api_group(group))
+                    return _json(discovery.api_group(group, kinds))
                 case ["apis", group, version]:
-                    return _json(discovery.api_resources(group, version))
+                    return _json(discovery.api_resources(group, version, kinds))
                 case ["openapi", "v3"]:
-                    return _json(discovery.openapi_index(self._prefix))
+                    return _json(discovery.openapi_index(self._prefix, kinds))
                 case ["openapi", "v3", "api", version]:
-                    return _raw(discovery.openapi_document("", version, self.cluster.schemas))
+                    return _raw(discovery.openapi_document("", version, self.cluster.schemas, kinds))
                 case ["openapi", "v3", "apis", group, version]:
-                    return _raw(discovery.openapi_document(group, version, self.cluster.schemas))
+                    return _raw(discovery.openapi_document(group, version, self.cluster.schemas, kinds))
         except LookupError:
             pass
         return web.Response(status=404, text="404 page not found\n")
@@ -149,6 +150,8 @@ class Handler:
                 )
                 raise failures.invalid_options("PatchOptions", cause)
             return self._written(target, self.cluster.apply(target, patch, intent), form)
+        if target.kind.definition is not None and request.content_type == STRATEGIC_PATCH:
+            raise failures.unsupported_media_type((JSON_PATCH, MERGE_PATCH, APPLY_PATCH))
         schema = self.cluster.schemas.of(target.kind)
         changes: Mapping[str, Callable[[Json], Any]] = {
             JSON_PATCH: lambda value: patching.json_patch(value, patch),

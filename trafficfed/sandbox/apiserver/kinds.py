@@ -1,7 +1,9 @@
 """The kinds the emulator serves, as data: names, scope, subresources and what field selectors may ask for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import msgspec
 
 from trafficfed.model import Value
 
@@ -11,8 +13,26 @@ WRITE_VERBS = ("create", "delete", "deletecollection", "patch", "update")
 EVERY_KIND_FIELDS = (("metadata.name", ("metadata", "name")), ("metadata.namespace", ("metadata", "namespace")))
 
 
+class PrinterColumn(Value, frozen=True, kw_only=True):
+    """One of the columns that a CustomResourceDefinition states."""
+
+    name: str
+    path: str
+    type: str = "string"
+    wide: bool = False
+
+
+class Definition(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """What a kind has from its CustomResourceDefinition: a structural schema, as it was sent, and columns."""
+
+    schema: Json
+    columns: tuple[PrinterColumn, ...] = ()
+
+
 class Kind(Value, frozen=True, kw_only=True):
     """One resource type of one API version.
+
+    ``definition``: it is a user's own kind, and has its schema from there.
 
     ``model`` names the class of the official client library that has its schema. ``create_on_update``: a PUT to a
     missing name creates it. ``fields`` are the field selectors beside name and namespace, as (label, path).
@@ -20,7 +40,7 @@ class Kind(Value, frozen=True, kw_only=True):
 
     name: str
     plural: str
-    model: str
+    model: str = ""
     group: str = ""
     version: str = "v1"
     namespaced: bool = True
@@ -30,6 +50,7 @@ class Kind(Value, frozen=True, kw_only=True):
     read_only: bool = False
     create_on_update: bool = False
     fields: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    definition: Definition | None = None
 
     @property
     def api_version(self) -> str:
@@ -134,25 +155,57 @@ POD = Kind(
     read_only=True,
     fields=_paths("spec.nodeName", "status.phase", "status.podIP"),
 )
-KINDS = (NAMESPACE, NODE, SERVICE, CONFIG_MAP, SECRET, EVENT, POD, ENDPOINT_SLICE, LEASE)
+DEPLOYMENT = Kind(
+    name="Deployment",
+    plural="deployments",
+    model="V1Deployment",
+    group="apps",
+    short_names=("deploy",),
+    categories=("all",),
+    subresources=("status",),
+)
+DEFINITION = Kind(
+    name="CustomResourceDefinition",
+    plural="customresourcedefinitions",
+    model="V1CustomResourceDefinition",
+    group="apiextensions.k8s.io",
+    namespaced=False,
+    short_names=("crd", "crds"),
+    categories=("api-extensions",),
+    subresources=("status",),
+)
+KINDS = (
+    NAMESPACE,
+    NODE,
+    SERVICE,
+    CONFIG_MAP,
+    SECRET,
+    EVENT,
+    POD,
+    ENDPOINT_SLICE,
+    LEASE,
+    DEPLOYMENT,
+    DEFINITION,
+)
+"""Those of every cluster; a cluster serves the kinds of its CustomResourceDefinitions besides."""
 
 
-def groups() -> Iterator[tuple[str, str]]:
+def groups(kinds: Sequence[Kind] = KINDS) -> Iterator[tuple[str, str]]:
     """Every (group, version) served, core first.
 
-    >>> list(groups())
-    [('', 'v1'), ('coordination.k8s.io', 'v1'), ('discovery.k8s.io', 'v1')]
+    >>> list(groups([SERVICE, LEASE, POD]))
+    [('', 'v1'), ('coordination.k8s.io', 'v1')]
     """
-    yield from sorted({(kind.group, kind.version) for kind in KINDS})
+    yield from sorted({(kind.group, kind.version) for kind in kinds})
 
 
-def kinds_of(group: str, version: str) -> tuple[Kind, ...]:
-    return tuple(kind for kind in KINDS if (kind.group, kind.version) == (group, version))
+def kinds_of(group: str, version: str, kinds: Sequence[Kind] = KINDS) -> tuple[Kind, ...]:
+    return tuple(kind for kind in kinds if (kind.group, kind.version) == (group, version))
 
 
-def find(group: str, version: str, plural: str) -> Kind | None:
+def find(group: str, version: str, plural: str, kinds: Sequence[Kind] = KINDS) -> Kind | None:
     """
     >>> find("", "v1", "services") is SERVICE, find("", "v1", "nothings")
     (True, None)
     """
-    return next((kind for kind in kinds_of(group, version) if kind.plural == plural), None)
+    return next((kind for kind in kinds_of(group, version, kinds) if kind.plural == plural), None)

@@ -1,12 +1,12 @@
 """From the path and query of a request to what it asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from trafficfed.model import Value
 from trafficfed.sandbox.apiserver import failures
 from trafficfed.sandbox.apiserver.cluster import Intent, Target
 from trafficfed.sandbox.apiserver.failures import Cause
-from trafficfed.sandbox.apiserver.kinds import NAMESPACE, find, kinds_of
+from trafficfed.sandbox.apiserver.kinds import KINDS, NAMESPACE, Kind, find, kinds_of
 
 WORDS = {"": False, "0": False, "1": True, "false": False, "true": True}
 
@@ -26,7 +26,7 @@ class ListQuery(Value, frozen=True, kw_only=True):
     timeout_s: int = 0
 
 
-def parse_target(path: str) -> Target:
+def parse_target(path: str, kinds: Sequence[Kind] = KINDS) -> Target:
     """Which object or collection a path names. Raises ApiFailure 404 where the path belongs to no kind served.
 
     >>> target = parse_target("/api/v1/namespaces/shop/services/web/status")
@@ -37,12 +37,12 @@ def parse_target(path: str) -> Target:
     size = 2 if parts[0] == "api" else 3
     group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
     rest = parts[size:]
-    if not kinds_of(group, version):
+    if not kinds_of(group, version, kinds):
         raise failures.no_such_resource()
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in NAMESPACE.subresources:
         namespace, rest = rest[1], rest[2:]
-    kind = find(group, version, rest[0])
+    kind = find(group, version, rest[0], kinds)
     if kind is None or len(rest) > 3 or (namespace and not kind.namespaced):
         raise failures.no_such_resource()
     name, subresource = (*rest[1:], "", "")[:2]

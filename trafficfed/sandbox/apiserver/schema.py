@@ -42,6 +42,19 @@ LISTS: dict[tuple[str, str], Merge] = {
     ("V1ServiceSpec", "ports"): Merge(("port", "protocol"), "port", (("protocol", "TCP"),)),
     ("V1ServiceStatus", "conditions"): Merge(("type",), "type"),
     ("V1NamespaceStatus", "conditions"): Merge(("type",), "type"),
+    ("V1DeploymentStatus", "conditions"): Merge(("type",), "type"),
+    ("V1PodSpec", "containers"): Merge(("name",), "name"),
+    ("V1PodSpec", "initContainers"): Merge(("name",), "name"),
+    ("V1PodSpec", "ephemeralContainers"): Merge(("name",), "name"),
+    ("V1PodSpec", "volumes"): Merge(("name",), "name"),
+    ("V1PodSpec", "imagePullSecrets"): Merge(("name",), "name"),
+    ("V1PodSpec", "hostAliases"): Merge(("ip",), "ip"),
+    ("V1PodSpec", "topologySpreadConstraints"): Merge(("topologyKey", "whenUnsatisfiable"), "topologyKey"),
+    ("V1Container", "ports"): Merge(("containerPort", "protocol"), "containerPort", (("protocol", "TCP"),)),
+    ("V1Container", "env"): Merge(("name",), "name"),
+    ("V1Container", "volumeMounts"): Merge(("mountPath",), "mountPath"),
+    ("V1Container", "volumeDevices"): Merge(("devicePath",), "devicePath"),
+    ("V1CustomResourceDefinitionStatus", "conditions"): Merge(("type",), "type"),
     ("V1NodeSpec", "podCIDRs"): Merge(values=True),
     ("V1NodeStatus", "addresses"): Merge(("type",), "type"),
     ("V1NodeStatus", "conditions"): Merge(("type",), "type"),
@@ -49,6 +62,8 @@ LISTS: dict[tuple[str, str], Merge] = {
 ATOMIC_MAPS = {("V1ServiceSpec", "selector")}
 # References and label selectors are replaced whole.
 ATOMIC_STRUCTS = {"V1ObjectReference", "V1LabelSelector"}
+# A schema contains itself; it is kept as it was sent.
+OPAQUE_STRUCTS = {"V1JSONSchemaProps"}
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,11 +116,19 @@ class Schemas:
 
     def __init__(self) -> None:
         self._known: dict[str, Schema] = {}
+        self._custom: dict[Kind, Schema] = {}
 
     def of(self, kind: Kind) -> Schema:
-        if kind.model not in self._known:
-            self._known[kind.model] = _read_model(load_model(kind.model), "")
-        return self._known[kind.model]
+        if kind.definition is not None:
+            if kind not in self._custom:
+                self._custom[kind] = _read_definition(kind.definition.schema, self._model("V1ObjectMeta"))
+            return self._custom[kind]
+        return self._model(kind.model)
+
+    def _model(self, name: str) -> Schema:
+        if name not in self._known:
+            self._known[name] = _read_model(load_model(name), "")
+        return self._known[name]
 
 
 def load_model(name: str) -> type[BaseModel]:
@@ -156,6 +179,8 @@ def _read_type(annotation: Any, description: str) -> Schema:
         return Schema(shape="list", items=_read_type(arguments[0], ""), description=description)
     if origin is dict:
         return Schema(shape="map", values=_read_type(arguments[1], ""), description=description)
+    if isinstance(annotation, type) and annotation.__name__ in OPAQUE_STRUCTS:
+        return msgspec.structs.replace(ANY, description=description)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return _read_model(annotation, description)
     return msgspec.structs.replace(SCALARS.get(annotation, ANY), description=description)
@@ -170,3 +195,35 @@ def _read_union(members: list[Any], description: str) -> Schema:
     if shapes == {"integer", "number"}:
         return Schema(shape="number", description=description)
     return msgspec.structs.replace(ANY, description=description)
+
+
+def _read_definition(stated: dict[str, Any], metadata: Schema) -> Schema:
+    """The structure of a user's own kind, from its structural schema."""
+    own = _read_structural(stated)
+    text = Schema(shape="string")
+    words = {"apiVersion": text, "kind": text, "metadata": metadata}
+    return msgspec.structs.replace(own, fields=own.fields | words)
+
+
+def _read_structural(stated: dict[str, Any]) -> Schema:
+    atomic = stated.get("x-kubernetes-map-type") == "atomic"
+    match stated.get("type"):
+        case "object" if "additionalProperties" in stated:
+            values = stated["additionalProperties"]
+            inner = _read_structural(values) if isinstance(values, dict) else ANY
+            return Schema(shape="map", values=inner, atomic=atomic)
+        case "object" if "properties" in stated or not stated.get("x-kubernetes-preserve-unknown-fields"):
+            fields = {key: _read_structural(field) for key, field in stated.get("properties", {}).items()}
+            return Schema(shape="struct", fields=fields, atomic=atomic)
+        case "array":
+            return Schema(shape="list", items=_read_structural(stated.get("items", {})), merge=_read_merge(stated))
+        case "string" | "integer" | "number" | "boolean" as shape:
+            return Schema(shape=shape)
+    return ANY
+
+
+def _read_merge(stated: dict[str, Any]) -> Merge:
+    items = stated.get("items", {}).get("properties", {})
+    keys = tuple(stated.get("x-kubernetes-list-map-keys", ()))
+    defaults = tuple((key, items[key]["default"]) for key in keys if "default" in items.get(key, {}))
+    return Merge(keys, "", defaults, values=stated.get("x-kubernetes-list-type") == "set")

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from trafficfed.sandbox.apiserver import failures, services
+from trafficfed.sandbox.apiserver import definitions, failures, services, structural, workloads
 from trafficfed.sandbox.apiserver.failures import Cause
 from trafficfed.sandbox.apiserver.kinds import (
     CONFIG_MAP,
+    DEFINITION,
+    DEPLOYMENT,
     ENDPOINT_SLICE,
     NAMESPACE,
     SECRET,
@@ -111,12 +113,26 @@ STRATEGIES = {
     ),
     SECRET: Strategy(complete=_complete_secret, mistakes=_immutable_mistakes),
     CONFIG_MAP: Strategy(mistakes=_immutable_mistakes),
+    DEPLOYMENT: Strategy(complete=workloads.complete, mistakes=workloads.mistakes, generation=("spec",)),
+    DEFINITION: Strategy(complete=definitions.complete, mistakes=definitions.mistakes, generation=("spec",)),
 }
 PLAIN = Strategy()
 
 
 def strategy_of(kind: Kind) -> Strategy:
+    if kind.definition is not None:
+        return _strategy_by(kind.definition.schema, "status" in kind.subresources)
     return STRATEGIES.get(kind, PLAIN)
+
+
+def _strategy_by(schema: Json, has_status: bool) -> Strategy:
+    """A user's own kind: its schema's defaults and rules. All but metadata (and status) counts as its generation."""
+    apart = (*definitions.IMPLICIT, *(("status",) if has_status else ()))
+    return Strategy(
+        complete=lambda value: structural.add_defaults(schema, value),
+        mistakes=lambda value, old: structural.mistakes(schema, value),
+        generation=tuple(field for field in schema.get("properties", {}) if field not in apart),
+    )
 
 
 def validate(kind: Kind, value: Json, old: Json | None) -> None:
