@@ -26,9 +26,9 @@ EDITS_AT_ONCE, BULK_AT_ONCE = 4, 4
 slower. Edits have some of their own: they wait for nothing but edits."""
 
 NEVER = "1"
-"""A resourceVersion that no object has: a server-side apply that carries it creates, and is refused where anything
-stands (seen of kube-apiserver 1.37: the update of an object compares revisions, its creation has nothing to compare).
-Where a server refuses it altogether, one more request finds out."""
+"""A resourceVersion that no object has, as etcd counts writes from 2: a server-side apply that carries it creates, and
+is refused where anything stands (seen of kube-apiserver 1.37: the update of an object compares revisions, its creation
+has nothing to compare). Where a server refuses it altogether, one more request finds out."""
 
 MADE_LABEL = "trafficfed.io/made-by"
 """On a namespace that was made because a copy needed it: ours to make, never ours to delete."""

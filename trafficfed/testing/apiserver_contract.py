@@ -345,6 +345,12 @@ class ApplyingContract(Fixtures):
         assert (nameless.status, causes(nameless.body)) == (422, ["fieldManager"])
         assert (await api.apply(path, config_map("c") | {"metadata": {}}, "one")).status == 400
 
+    async def test_an_apply_with_a_version_that_nothing_has_only_creates(self, api: Api, namespace: Namespace) -> None:
+        path, manifest = namespace.path("configmaps", "c"), config_map("c", a="1")
+        manifest["metadata"]["resourceVersion"] = "1"
+        assert (await api.apply(path, manifest, "one")).status == 201
+        assert (await api.apply(path, manifest, "one")).status == 409
+
     async def test_status_is_applied_apart(self, api: Api, namespace: Namespace) -> None:
         path = namespace.path("services", "web")
         await api.apply(path, service("web", type="LoadBalancer"), "one")
