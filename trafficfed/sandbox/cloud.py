@@ -1,13 +1,14 @@
 """What a cloud and its controllers do in a cluster, played for an emulated one.
 
 Each Service of type LoadBalancer gets the region's address; each Service with a selector gets an EndpointSlice with
-made-up Pod addresses that nobody contacts, ready while the region's backend is. Deleted namespaces are emptied.
+made-up Pod addresses that nobody contacts, ready while the region's backend is; so are a Deployment's replicas.
+Deleted namespaces are emptied.
 """
 
 import orjson
 
 from trafficfed.sandbox.apiserver.cluster import Cluster, Intent, Target
-from trafficfed.sandbox.apiserver.kinds import ENDPOINT_SLICE, KINDS, NAMESPACE, NODE, SERVICE, Json
+from trafficfed.sandbox.apiserver.kinds import DEPLOYMENT, ENDPOINT_SLICE, NAMESPACE, NODE, SERVICE, Json
 from trafficfed.sandbox.apiserver.store import Change, Key
 
 CLOUD = Intent(manager="cloud-controller-manager")
@@ -18,7 +19,10 @@ MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 
 
 class Cloud:
-    """Looks after one cluster; ``address`` is what its load balancers get, ``pods`` how many Pods each Service has."""
+    """Looks after one cluster; ``address`` is what its load balancers get, ``pods`` how many Pods each Service has.
+
+    Without an address nothing runs there, as on a hub: only namespaces are looked after.
+    """
 
     def __init__(self, cluster: Cluster, address: str, *, pods: int = 2) -> None:
         self._cluster = cluster
@@ -50,6 +54,8 @@ class Cloud:
             endpoint_slice = orjson.loads(raw)
             if (endpoint_slice["metadata"].get("labels") or {}).get(MANAGED_BY) == CONTROLLER.manager:
                 self._write_slice(endpoint_slice)
+        for raw in self._cluster.store.objects(DEPLOYMENT).values():
+            self._roll_out(orjson.loads(raw))
 
     def add_node(self, name: str, labels: dict[str, str]) -> None:
         """A Node that is ready and has the region's address."""
@@ -60,13 +66,20 @@ class Cloud:
         self._cluster.create(Target(kind=NODE), node | {"status": status}, KUBELET)
 
     def _react(self, change: Change) -> None:
-        if change.key.kind == SERVICE.qualified:
+        if change.key.kind == NAMESPACE.qualified:
+            if change.after is not None:
+                self._finalize(orjson.loads(change.after))
+        elif not self._address:
+            return
+        elif change.key.kind == SERVICE.qualified:
             if change.after is None:
                 self._drop_slice(change.key)
             elif self._cluster.store.get(change.key) is not None:
                 self._provision(orjson.loads(change.after))
-        elif change.key.kind == NAMESPACE.qualified and change.after is not None:
-            self._finalize(orjson.loads(change.after))
+        elif change.key.kind == DEPLOYMENT.qualified:
+            newest = self._cluster.store.get(change.key)
+            if newest is not None:
+                self._roll_out(newest)
 
     def _provision(self, service: Json) -> None:
         place = {"namespace": service["metadata"]["namespace"], "name": service["metadata"]["name"]}
@@ -76,6 +89,21 @@ class Cloud:
             self._cluster.modify(target, lambda value: value | {"status": status}, CLOUD)
         if service["spec"].get("selector") and self._cluster.store.get(self._slice_of(place).key) is None:
             self._write_slice(self._new_slice(service))
+
+    def _roll_out(self, deployment: Json) -> None:
+        """Say what a Deployment's controller and the kubelets would: its newest spec runs, ready as all Pods are."""
+        metadata, wanted = deployment["metadata"], deployment["spec"]["replicas"]
+        ready = wanted if self._ready else 0
+        status: Json = {"observedGeneration": metadata["generation"]}
+        status |= {"replicas": wanted, "updatedReplicas": wanted} if wanted else {}
+        status |= {"readyReplicas": ready, "availableReplicas": ready} if ready else {}
+        status |= {"unavailableReplicas": wanted - ready} if wanted > ready else {}
+        reason, word = ("MinimumReplicasAvailable", "True") if self._ready else ("MinimumReplicasUnavailable", "False")
+        status["conditions"] = [{"type": "Available", "status": word, "reason": reason}]
+        if deployment.get("status") != status:
+            place = {"namespace": metadata["namespace"], "name": metadata["name"]}
+            target = Target(kind=DEPLOYMENT, subresource="status", **place)
+            self._cluster.modify(target, lambda value: value | {"status": status}, CONTROLLER)
 
     def _new_slice(self, service: Json) -> Json:
         metadata = service["metadata"]
@@ -116,7 +144,7 @@ class Cloud:
         target = Target(kind=NAMESPACE, name=name, subresource="finalize")
         if "deletionTimestamp" not in namespace["metadata"] or self._cluster.store.get(target.key) is None:
             return
-        for kind in (kind for kind in KINDS if kind.namespaced):
+        for kind in (kind for kind in self._cluster.kinds if kind.namespaced):
             for key in self._cluster.store.objects(kind, name):
                 self._cluster.delete(Target(kind=kind, namespace=name, name=key.name), {}, CONTROLLER)
         self._cluster.modify(target, lambda value: value | {"spec": {}}, CONTROLLER)

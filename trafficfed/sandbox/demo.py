@@ -1,7 +1,7 @@
-"""The demo: three regions on this machine, the controller and the name server as processes, and a live view.
+"""The demo: three regions and a hub on this machine, the controller and the name server as processes, a live view.
 
-``run(check=True)`` performs one failover unattended instead, prints the measured times, and returns 1 if anything was
-wrong.
+``run(check=True)`` performs one failover and one placement by the hub unattended instead, prints the measured times,
+and returns 1 if anything was wrong.
 """
 
 import asyncio
@@ -16,21 +16,27 @@ from pathlib import Path
 
 import dns.exception
 import msgspec
+import yaml
 
 from trafficfed.cli.output import Screen
 from trafficfed.clock import SystemClock
+from trafficfed.crds.definitions import crds_yaml
 from trafficfed.observe.views import StatusView
 from trafficfed.ports import Clock
-from trafficfed.sandbox.fleet import Fleet
+from trafficfed.sandbox.fleet import HUB, Fleet
 from trafficfed.sandbox.live import Hints, page
+from trafficfed.sandbox.story import KINDS, Story
 from trafficfed.sandbox.trial import Trial
 from trafficfed.testing.deployment import Deployment
+from trafficfed.testing.processes import free_port
 
 ZONE = "fed.test"
 REFRESH_S = 1.0
 HEALTH = {"interval": 2, "timeout": 1, "fall": 3, "rise": 3, "failback": 5, "suspicion": 0.5}
 """A fifth of the defaults, so that a failover and the way back fit into a minute."""
 ANNOTATIONS = {"steering": "geo,weighted", "ttl": "5"}
+PLACED = ("eu-central-1", "us-east-1")
+"""The regions that the story's policy names at first."""
 CLIENTS: Mapping[str, str] = {"192.0.2.0/24": "DE", "198.51.100.0/24": "US", "203.0.113.0/24": "JP"}
 """Documentation ranges (RFC 5737) that stand for the clients of a country each."""
 
@@ -41,15 +47,17 @@ class Demo:
 
     fleet: Fleet
     deployment: Deployment
+    story: Story
+    file: Path
     clock: Clock
 
-    async def answers(self) -> dict[str, tuple[str, ...]]:
-        """What the name answers to a client of each region; nothing where the server does not answer."""
+    async def answers(self, hostname: str) -> dict[str, tuple[str, ...]]:
+        """What a name answers to a client of each region; nothing where the server does not answer."""
         found = {}
         for region in self.fleet.regions:
             with contextlib.suppress(OSError, dns.exception.Timeout):
                 found[region.cluster.name] = await asyncio.to_thread(
-                    self.deployment.answer, self.fleet.hostnames[0], client=region.client
+                    self.deployment.answer, hostname, client=region.client
                 )
         return found
 
@@ -68,11 +76,11 @@ def run(*, check: bool) -> int:
 
 
 async def _run(check: bool) -> int:
-    print("starting three clusters, their backends, the controller and the name server ...", flush=True)
+    print("starting three clusters and a hub, their backends, the controller and the name server ...", flush=True)
     with tempfile.TemporaryDirectory(prefix="trafficfed-demo-") as directory:
         async with _started(Path(directory)) as demo:
             if check:
-                return await Trial(demo.fleet, demo.deployment, HEALTH, demo.clock).run()
+                return await Trial(demo.fleet, demo.deployment, demo.story, demo.file, HEALTH, demo.clock).run()
             await _show(demo)
     return 0
 
@@ -80,15 +88,26 @@ async def _run(check: bool) -> int:
 @contextlib.asynccontextmanager
 async def _started(directory: Path) -> AsyncIterator[Demo]:
     clock = SystemClock()
-    async with Fleet(directory / "fleet", clock, annotations=ANNOTATIONS, processes=True) as fleet:
-        members = [(cluster, fleet.kubeconfig, cluster.name) for cluster in fleet.clusters]
-        places = [{"network": network, "country": country} for network, country in CLIENTS.items()]
-        deployment = Deployment(directory, ZONE, members, owner="demo", health=HEALTH, places=places)
+    story = Story(zone=ZONE, port=free_port("0.0.0.0"), annotations=tuple(ANNOTATIONS.items()))
+    definitions = tuple(yaml.safe_load_all(crds_yaml()))
+    fleet = Fleet(directory / "fleet", clock, annotations=ANNOTATIONS, port=story.port, processes=True, hub=definitions)
+    async with fleet:
+        deployment = _deployment(directory, fleet)
+        file = story.write(directory / "story.yaml", PLACED)
         try:
             await asyncio.to_thread(deployment.start)
-            yield Demo(fleet, deployment, clock)
+            yield Demo(fleet, deployment, story, file, clock)
         finally:
             await asyncio.to_thread(deployment.stop)
+
+
+def _deployment(directory: Path, fleet: Fleet) -> Deployment:
+    members = [(cluster, fleet.kubeconfig, cluster.name) for cluster in fleet.clusters]
+    places = [{"network": network, "country": country} for network, country in CLIENTS.items()]
+    deployment = Deployment(directory, ZONE, members, owner="demo", health=HEALTH, places=places)
+    hub = {"kubeconfig": str(fleet.kubeconfig), "context": HUB}
+    deployment.set(hub=hub, propagation={"kinds": list(KINDS)})
+    return deployment
 
 
 async def _show(demo: Demo) -> None:
@@ -96,11 +115,12 @@ async def _show(demo: Demo) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     screen = Screen.of_terminal(os.environ)
-    hints = Hints.of(demo.fleet, demo.deployment)
+    hints = Hints.of(demo.fleet, demo.deployment, demo.story, demo.file)
     shown = ""
     while not stop.is_set():
-        status, answers = await demo.status(), await demo.answers()
-        text = "\n".join(page(status, answers, demo.fleet, hints, screen))
+        status, answers = await demo.status(), await demo.answers(demo.fleet.hostnames[0])
+        placed = await demo.answers(hints.story)
+        text = "\n".join(page(status, answers, placed, demo.fleet, hints, screen))
         if screen.terminal or text != shown:
             screen.clear()
             sys.stdout.write(f"{text}\n")

@@ -14,13 +14,14 @@ from typing import Self
 from trafficfed.model import Cluster, Value
 from trafficfed.ports import Clock
 from trafficfed.sandbox.apiserver.cluster import Intent, Target
-from trafficfed.sandbox.apiserver.kinds import NAMESPACE, SERVICE, Json
+from trafficfed.sandbox.apiserver.kinds import DEFINITION, NAMESPACE, SERVICE, Json
 from trafficfed.sandbox.apiserver.server import ApiServer
 from trafficfed.sandbox.backend_process import BackendProcess
 from trafficfed.sandbox.cloud import Cloud
 from trafficfed.testing.backends import Backend
 
 PREFIX = "trafficfed.io/"
+HUB = "hub"
 READINESS_INTERVAL_S = 1.0
 USER = Intent(manager="sandbox")
 
@@ -85,6 +86,7 @@ class Fleet:
     ``services`` Services stand in every region, annotated for ``zone``; ``annotations`` come on top. All Services of a
     region share its address and backend. ``port`` 0 takes a free one in each region. ``readiness``: Pods are ready
     while the region's backend answers. ``processes``: backends are child processes that the user can kill.
+    ``hub`` are the definitions of a hub beside the regions; nothing runs there.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class Fleet:
         readiness: bool = True,
         processes: bool = False,
         secure: bool = True,
+        hub: Sequence[Json] = (),
     ) -> None:
         self.directory = directory
         self.regions = tuple(regions)
@@ -110,7 +113,7 @@ class Fleet:
         self.zone = zone
         self._annotations = dict(annotations or {})
         self._readiness = readiness
-        names = [region.cluster.name for region in regions]
+        names = [*(region.cluster.name for region in regions), *((HUB,) if hub else ())]
         self.server = ApiServer(clock, names, port=api_port, secure=secure)
         kind = BackendProcess if processes else Backend
         self.backends: dict[str, Backend | BackendProcess] = {
@@ -119,12 +122,17 @@ class Fleet:
         self._clouds = {
             region.cluster.name: Cloud(self.server.cluster(region.cluster.name), region.address) for region in regions
         }
+        if hub:
+            self._clouds[HUB] = Cloud(self.server.cluster(HUB), "")
+            for definition in hub:
+                target = Target(kind=DEFINITION, name=definition["metadata"]["name"])
+                self.server.cluster(HUB).apply(target, definition, USER)
         self._exit = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def kubeconfig(self) -> Path:
-        """One file with a context for each region's cluster, named like it."""
+        """One file with a context for each cluster, named like its region, or hub."""
         return self.directory / "kubeconfig"
 
     @property
@@ -211,8 +219,8 @@ class Fleet:
     async def _follow_backends(self) -> None:
         """Play the kubelets' readiness probes."""
         while True:
-            for name, cloud in self._clouds.items():
-                cloud.set_ready(await self._answers(name))
+            for name in self.backends:
+                self._clouds[name].set_ready(await self._answers(name))
             await asyncio.sleep(READINESS_INTERVAL_S)
 
     async def _answers(self, region: str) -> bool:

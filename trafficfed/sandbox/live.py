@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Self
 
 from trafficfed.cli.output import Screen
 from trafficfed.cli.tables import Cell, Row, table
 from trafficfed.observe.views import StatusView, TargetView
 from trafficfed.sandbox.backend_process import BackendProcess
-from trafficfed.sandbox.fleet import Fleet
+from trafficfed.sandbox.fleet import HUB, Fleet
+from trafficfed.sandbox.story import Story
 from trafficfed.testing.deployment import Deployment
 
 EVENTS = 8
@@ -17,18 +19,24 @@ EVENTS = 8
 
 @dataclass(frozen=True)
 class Hints:
-    """The commands that the view offers, as they must be typed."""
+    """The commands that the view offers, as they must be typed; ``story`` is the name that applying the file brings."""
 
     dig: str
     kubectl: str
+    hub: str
+    file: Path
+    story: str
     metrics: str
 
     @classmethod
-    def of(cls, fleet: Fleet, deployment: Deployment) -> Self:
+    def of(cls, fleet: Fleet, deployment: Deployment, story: Story, file: Path) -> Self:
         name, client = fleet.hostnames[0], fleet.regions[0].client
         return cls(
             dig=f"dig +short @127.0.0.1 -p {deployment.dns_port} {name} +subnet={client}/24",
             kubectl=f"kubectl --kubeconfig {fleet.kubeconfig} --context eu -n {fleet.namespace}",
+            hub=f"kubectl --kubeconfig {fleet.kubeconfig} --context {HUB}",
+            file=file,
+            story=story.hostname,
             metrics=f"curl -s http://127.0.0.1:{deployment.api_port}/metrics",
         )
 
@@ -36,14 +44,17 @@ class Hints:
 def page(
     status: StatusView | None,
     answers: Mapping[str, tuple[str, ...]],
+    placed: Mapping[str, tuple[str, ...]],
     fleet: Fleet,
     hints: Hints,
     screen: Screen,
 ) -> list[str]:
-    """The whole view; ``status`` None where the controller does not answer."""
+    """The whole view; ``status`` None where the controller does not answer; ``placed``: the answers for the story's name."""
     paint = screen.paint
     lines = [paint("trafficfed demo: one name, three regions", "title"), ""]
     lines += _regions(status, answers, fleet, screen)
+    if any(placed.values()):
+        lines += ["", paint(f"placed by the hub: {hints.story}", "title"), *_placed(placed, fleet, screen)]
     if status is None:
         lines += ["", paint("the controller does not answer; the name server goes on with its last table", "bad")]
     else:
@@ -55,7 +66,8 @@ def _regions(
     status: StatusView | None, answers: Mapping[str, tuple[str, ...]], fleet: Fleet, screen: Screen
 ) -> list[str]:
     freshness = {cluster.name: cluster.freshness for cluster in status.clusters} if status else {}
-    targets = {target.cluster: target for target in status.services[0].targets} if status and status.services else {}
+    services = [one for one in status.services if fleet.hostnames[0] in one.hostnames] if status else []
+    targets = {target.cluster: target for service in services for target in service.targets}
     rows: list[Row] = []
     for region in fleet.regions:
         name = region.cluster.name
@@ -72,6 +84,11 @@ def _regions(
         )
     titles = ["CLUSTER", "REGION", "VIEW", "ADDRESS", "VERDICT", "LATENCY", f"{fleet.hostnames[0]} FOR ITS CLIENTS"]
     return table(titles, rows, screen.width, screen.paint)
+
+
+def _placed(placed: Mapping[str, tuple[str, ...]], fleet: Fleet, screen: Screen) -> list[str]:
+    rows: list[Row] = [[name, _answer(name, addresses, fleet)] for name, addresses in placed.items()]
+    return table(["CLIENTS IN", "GET"], rows, screen.width, screen.paint)
 
 
 def _verdict(target: TargetView | None) -> Cell:
@@ -112,6 +129,10 @@ def _tries(fleet: Fleet, hints: Hints) -> list[str]:
         "  see and change the annotations (weight, tier, drain ...):",
         f"    {hints.kubectl} get services",
         f"    {hints.kubectl} annotate service web trafficfed.io/drain=true",
+        f"  put a workload, its Service and a policy onto the hub, and watch {hints.story} come up where it says:",
+        f"    {hints.hub} apply -f {hints.file}",
+        "  see what became of it; change the policy's regions in the file, and apply it again:",
+        f"    {hints.hub} -n news get deployments,services,propagationpolicies",
         "  metrics:",
         f"    {hints.metrics}",
     ]
