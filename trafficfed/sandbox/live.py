@@ -49,7 +49,7 @@ def page(
     hints: Hints,
     screen: Screen,
 ) -> list[str]:
-    """The whole view; ``status`` None where the controller does not answer; ``placed``: the answers for the story's name."""
+    """The whole view; ``status`` None where the controller does not answer; ``placed``: the story's answers."""
     paint = screen.paint
     lines = [paint("trafficfed demo: one name, three regions", "title"), ""]
     lines += _regions(status, answers, fleet, screen)

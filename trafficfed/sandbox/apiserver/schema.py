@@ -62,6 +62,8 @@ LISTS: dict[tuple[str, str], Merge] = {
 ATOMIC_MAPS = {("V1ServiceSpec", "selector")}
 # References and label selectors are replaced whole.
 ATOMIC_STRUCTS = {"V1ObjectReference", "V1LabelSelector"}
+# Says something by being there, empty as it is.
+TELLING_WHEN_EMPTY = {("V1CustomResourceSubresources", "status")}
 # A schema contains itself; it is kept as it was sent.
 OPAQUE_STRUCTS = {"V1JSONSchemaProps"}
 
@@ -164,6 +166,8 @@ def _read_fields(model: type[BaseModel]) -> Iterator[tuple[str, Schema]]:
         schema = _read_type(field.annotation, field.description or "")
         if schema.shape == "list":
             schema = msgspec.structs.replace(schema, merge=LISTS.get((model.__name__, key), ATOMIC))
+        if (model.__name__, key) in TELLING_WHEN_EMPTY:
+            schema = msgspec.structs.replace(ANY, description=schema.description)
         if (model.__name__, key) in ATOMIC_MAPS:
             schema = msgspec.structs.replace(schema, atomic=True)
         yield key, schema
