@@ -368,7 +368,10 @@ def test_the_second_run_writes_nothing(fleet: World, hub: RealCluster) -> None:
     before = versions()
     fleet.deployment.restart_controller()
     hub.kubectl("-n", NAMESPACE, "annotate", "deployment/again", "trafficfed.test/late=1")
-    fleet.wait_until(lambda: "late" in str(get(fleet.clusters["eu"], path("again"))), WITHIN_S, "it is at work")
-    hub.kubectl("-n", NAMESPACE, "annotate", "deployment/again", "trafficfed.test/late-")
+
+    def edited(member: RealCluster) -> bool:
+        return "trafficfed.test/late" in str(get(member, path("again")))
+
+    fleet.wait_until(lambda: all(map(edited, fleet.clusters.values())), WITHIN_S, "it is at work")
     after = versions()
     assert [len(set(b.split()) - set(a.split())) for b, a in zip(before, after, strict=True)] == [1, 1, 1, 1, 0, 0]

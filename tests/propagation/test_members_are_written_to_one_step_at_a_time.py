@@ -211,12 +211,16 @@ def test_free_room_is_what_nodes_have_less_what_pods_ask_for(member: RealCluster
     assert room == (Room(4000, 8 * 2**30, 10), Room(250, 7 * 2**30, 9))
 
 
-def test_kinds_that_are_not_known_by_heart_are_asked_for(member: RealCluster) -> None:
-    wanted = [("apps/v1", "Deployment"), ("rbac.authorization.k8s.io/v1", "ClusterRole"), ("v1", "LimitRange")]
+def test_the_hub_is_asked_where_it_keeps_each_kind_and_what_it_lacks_is_told(member: RealCluster) -> None:
+    wanted = [
+        *((kind.api_version, kind.kind) for kind in DEFAULT_KINDS),
+        ("rbac.authorization.k8s.io/v1", "ClusterRole"),
+        ("v1", "Nonsense"),
+        ("example.org/v1", "Widget"),
+    ]
     found = with_transport(member, lambda transport: discover(transport, wanted))
-    assert found[1:] == (
-        TemplateKind(
-            api_version="rbac.authorization.k8s.io/v1", kind="ClusterRole", plural="clusterroles", namespaced=False
-        ),
-        TemplateKind(api_version="v1", kind="LimitRange", plural="limitranges"),
+    role = TemplateKind(
+        api_version="rbac.authorization.k8s.io/v1", kind="ClusterRole", plural="clusterroles", namespaced=False
     )
+    assert found.kinds == (*DEFAULT_KINDS, role)
+    assert ["Nonsense" in found.missing[0], "Widget" in found.missing[1]] == [True, True]

@@ -202,3 +202,16 @@ def test_a_forgotten_member_is_waited_for_no_more(bench: Bench) -> None:
     bench.run()
     assert bench.engine.records.assignments == {}
     assert len(bench.members["eu"]) == 10
+
+
+def test_a_forgotten_member_that_no_configuration_names_is_no_place_any_more(bench: Bench) -> None:
+    view = bench.engine.hub
+    copies = bench.members.pop("eu")
+    bench.start(Hub(uid=view.known.uid, revision=view.known.revision))
+    bench.list_all()
+    bench.run(20)
+    assert bench.problems(PolicyKey("shop", "all")) == {"eu": "Unreachable"}
+    bench.engine.forget("eu", bench.now_s)
+    bench.run(20)
+    assert bench.reason(PolicyKey("shop", "all")) == "Applied"
+    assert len(copies) == 10

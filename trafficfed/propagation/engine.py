@@ -6,10 +6,12 @@ object's step in one member is under way once at a time, and is planned anew fro
 
 from collections.abc import Iterable, Mapping, Set
 
+from msgspec.structs import replace
+
 from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api.wire import Event, Listed, Lost, Resumed
 from trafficfed.model import Cluster, Value
-from trafficfed.propagation.assignment import forgotten, withdrawn
+from trafficfed.propagation.assignment import Choice, forgotten, withdrawn
 from trafficfed.propagation.capacity import Room
 from trafficfed.propagation.choosing import FIRST_LOOK_S, Choosing
 from trafficfed.propagation.hub import Hub
@@ -157,6 +159,7 @@ class Engine:
     def forget(self, cluster: str, now_s: float) -> None:
         """A member is no more: nothing is waited for there."""
         if self.records is not None:
+            self.records.stage(*[_without(each, cluster) for each in self.records.choices.values()])
             self.records.stage(*[forgotten(each, cluster) for each in self.records.assignments.values()])
             self._touch_all(now_s)
 
@@ -220,6 +223,7 @@ class Engine:
             self.members[cluster].forget_strange(key)
             self._touch(key)
         self._choosing.run(now_s)
+        self._settling.begin()
         jobs: list[Job] = []
         for key, urgent in self._queue.take(min(MOST_BULK, self._free)):
             jobs += (Job(deed=deed, urgent=urgent) for deed in self._settling.settle(key, urgent, now_s))
@@ -319,3 +323,7 @@ class Engine:
         records.stage(*(withdrawn(records.assignments[key]) for key in sorted(keys)))
         for key in keys:
             self._touch(key)
+
+
+def _without(choice: Choice, cluster: str) -> Choice:
+    return replace(choice, clusters=tuple(name for name in choice.clusters if name != cluster))

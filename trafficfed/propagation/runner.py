@@ -141,28 +141,24 @@ class Propagation:
             tasks.create_task(self._remember(), name="memory of the hub")
 
     async def _kinds(self) -> tuple[TemplateKind, ...]:
-        """What may be propagated; one that the hub does not know is left out and told."""
-        if not self._settings.kinds:
-            return DEFAULT_KINDS
+        """What may be propagated and the hub has, once it can be asked."""
+        wanted = self._settings.kinds or tuple((kind.api_version, kind.kind) for kind in DEFAULT_KINDS)
         while True:
             try:
                 transport = Transport(await self._connect_hub())
                 try:
-                    return tuple([kind for each in self._settings.kinds for kind in await self._known(transport, each)])
+                    found = await discover(transport, wanted)
                 finally:
                     await transport.close()
             except (ConfigError, Transient, Refused) as error:
                 if str(error) != self._reason:
                     self._reason = str(error)
-                    self._log.warning("the hub cannot be asked for its kinds: %s", error)
-            await asyncio.sleep(RETRY_S)
-
-    async def _known(self, transport: Transport, wanted: tuple[str, str]) -> tuple[TemplateKind, ...]:
-        try:
-            return await discover(transport, [wanted])
-        except ConfigError as error:
-            self._log.warning("%s", error)
-            return ()
+                    self._log.warning("the hub: %s", error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                for message in found.missing:
+                    self._log.warning("%s", message)
+                return found.kinds
 
     async def _follow_hub(self, kinds: tuple[TemplateKind, ...]) -> Never:
         namespace = self._settings.namespace

@@ -56,6 +56,7 @@ class Settling:
         self._replacing: set[ObjectKey] = set()
         self._rendered: dict[ObjectKey, _Copies] = {}
         self._drifts: dict[Place, list[float]] = {}
+        self._all_moved: dict[PolicyKey, bool] = {}
 
     # ------------------------------------------------------------------ what waits for something
 
@@ -77,6 +78,10 @@ class Settling:
             self._touch(key)
 
     # ------------------------------------------------------------------ deciding
+
+    def begin(self) -> None:
+        """A new turn: what was asked once for all objects of a policy is asked again."""
+        self._all_moved.clear()
 
     def settle(self, key: ObjectKey, urgent: bool, now_s: float) -> list[Deed]:
         """Decide on one object; the steps for it where that is recorded."""
@@ -220,7 +225,10 @@ class Settling:
 
     def _moved(self, policy: PolicyKey, now_s: float) -> bool:
         """Whether all objects of a policy are where they go, so that what leaves is not the last."""
-        return all(self._is_in_place(key, now_s) for key in self._standing.ruled.get(policy, ()))
+        if policy not in self._all_moved:
+            ruled = self._standing.ruled.get(policy, ())
+            self._all_moved[policy] = all(self._is_in_place(key, now_s) for key in ruled)
+        return self._all_moved[policy]
 
     def _is_in_place(self, key: ObjectKey, now_s: float) -> bool:
         assignment = self._situation.known_records.assignments[key]
