@@ -14,50 +14,60 @@ from trafficfed.propagation.writer import BULK_AT_ONCE
 PAYLOAD = "x" * 200
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
-WRITERS = 24
+WRITERS = 8
 """Creations under way at the hub at once."""
+
+HUB = "hub"
 
 Version = tuple[str, str]
 """An object's name, and which of its contents."""
 
 
+@dataclass(frozen=True)
+class Seen:
+    """When a version showed in the hub's own watch, and in the last member's."""
+
+    hub_at: float
+    last_at: float
+
+
 @dataclass
 class _Awaited:
-    missing: set[str]
-    last: asyncio.Future[float]
+    seen: asyncio.Future[Seen]
+    at: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
 class Arrivals:
-    """When each awaited version was seen in the last member, by that member's own watch."""
+    """When each awaited version was seen, by a watch of each place: the hub and the members."""
 
-    members: Mapping[str, Transport]
+    places: Mapping[str, Transport]
     _awaited: dict[Version, _Awaited] = field(default_factory=dict)
 
-    def expect(self, name: str, turn: str) -> asyncio.Future[float]:
-        """The moment of the last member's event; call it before the write."""
-        last: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        self._awaited[name, turn] = _Awaited(set(self.members), last)
-        return last
+    def expect(self, name: str, turn: str) -> asyncio.Future[Seen]:
+        """Done when it was seen everywhere; call it before the write."""
+        seen: asyncio.Future[Seen] = asyncio.get_running_loop().create_future()
+        self._awaited[name, turn] = _Awaited(seen)
+        return seen
 
-    def saw(self, member: str, version: Version) -> None:
+    def saw(self, place: str, version: Version) -> None:
         awaited = self._awaited.get(version)
         if awaited is None:
             return
-        awaited.missing.discard(member)
-        if not awaited.missing:
+        awaited.at.setdefault(place, clock_s())
+        if len(awaited.at) == len(self.places):
             del self._awaited[version]
-            awaited.last.set_result(clock_s())
+            hub_at = awaited.at.pop(HUB)
+            awaited.seen.set_result(Seen(hub_at, max(awaited.at.values())))
 
-    async def watch(self, member: str, namespace: str, begun: asyncio.Event) -> None:
-        """Until cancelled; ``begun`` is set when the member follows. Raises Transient where the watch ends."""
-        path = f"/api/v1/namespaces/{namespace}/configmaps"
-        async for lines in self.members[member].stream(path, {"watch": "1", "timeoutSeconds": "3600"}):
+    async def watch(self, place: str, namespace: str, begun: asyncio.Event) -> None:
+        """Until cancelled; ``begun`` is set when the place is followed. Raises Transient where the watch ends."""
+        async for lines in self.places[place].stream(collection(namespace), {"watch": "1", "timeoutSeconds": "3600"}):
             begun.set()
             for line in lines:
                 found = orjson.loads(line)["object"]
-                self.saw(member, (found["metadata"]["name"], found.get("data", {}).get("turn", "")))
-        raise AssertionError(f"the benchmark's watch of {member} ended")
+                self.saw(place, (found["metadata"]["name"], found.get("data", {}).get("turn", "")))
+        raise AssertionError(f"the benchmark's watch of {place} ended")
 
 
 def collection(namespace: str) -> str:

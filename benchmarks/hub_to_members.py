@@ -1,7 +1,7 @@
 """From one object on the hub to its copies in three members, at real API servers, with the product as users run it.
 
 The clock runs from the moment before the request to the hub is sent until the last member's own watch shows the
-content. Beside it the same writes by a plain client, without the product: what these API servers take by themselves.
+content; how much of that is after the hub's own watch has shown it, is told apart. Beside it the same writes by a plain client, without the product: what these API servers take by themselves.
 """
 
 import asyncio
@@ -9,16 +9,16 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 import psutil
 
-from benchmarks.copies import Arrivals, PlainClient, change, create, create_many
+from benchmarks.copies import HUB, Arrivals, PlainClient, Seen, change, create, create_many
 from benchmarks.measures import clock_s, cpu_s, peak_mib, quantiles, say
 from benchmarks.request_counts import Requests, served, told
 from trafficfed.clock import SystemClock
@@ -35,6 +35,7 @@ NAMESPACE, PLAIN = "bench", "plain"
 MEMBERS = ("eu", "us", "ap")
 SETTLED_S = 4.0
 """Longer than the product takes to gather what it then says in one status."""
+IDLE_S = 5.0
 WITHIN_S = 30.0
 MANY_WITHIN_S = 300.0
 PAUSE_S = 0.05
@@ -42,12 +43,11 @@ PAUSE_AMID_S = 0.02
 
 
 @dataclass(frozen=True)
-class Latencies:
-    """Seconds of each, one at a time."""
+class Took:
+    """Seconds from the request to the last member's event; those after the hub's own event."""
 
-    changed_s: Sequence[float]
-    created_s: Sequence[float]
-    amid_s: Sequence[float]
+    all_s: float
+    after_hub_s: float
 
 
 @dataclass(frozen=True)
@@ -81,20 +81,24 @@ class Cost:
 class Plain:
     """The API servers without the product."""
 
-    changed_s: Sequence[float]
+    changed: Sequence[Took]
+    amid: Sequence[Took]
     many: Many
 
 
 @dataclass(frozen=True)
 class Result:
     plain: Plain
-    latencies: Latencies
+    changed: Sequence[Took]
+    created: Sequence[Took]
+    amid: Sequence[Took]
     many: Many
     many_amid: Sequence[Many]
     cost_changed: Cost
     cost_created: Cost
     peak_mib: float
-    load: float
+    idle_cpu: float
+    load: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -108,9 +112,10 @@ class Fleet:
 
 def measure(directory: Path, objects: int, changes: int) -> Result:
     """Start everything, and measure."""
+    load_before = os.getloadavg()[0]
     say("starting a hub and three members, each with an etcd of its own")
     with ClusterFarm(directory / "clusters") as farm:
-        hub, *members = farm.start("hub", *MEMBERS, own_etcd=True)
+        hub, *members = farm.start(HUB, *MEMBERS, own_etcd=True)
         hubs.make_hub(hub)
         for cluster in members:
             hubs.allow_propagation(cluster)
@@ -124,24 +129,26 @@ def measure(directory: Path, objects: int, changes: int) -> Result:
             assert deployment.controller is not None
             process = psutil.Process(deployment.controller.pid)
             try:
-                return asyncio.run(measure_product(hub, members, process, plain, objects, changes))
+                found = asyncio.run(measure_product(hub, members, process, plain, objects, changes))
+                return replace(found, load=(load_before, os.getloadavg()[0]))
             except TimeoutError as error:
                 raise AssertionError(f"not in all members in time; the controller's log: {deployment.log()}") from error
 
 
 @asynccontextmanager
 async def connected(hub: RealCluster, members: Sequence[RealCluster], namespace: str) -> AsyncIterator[Fleet]:
-    """Connections to all, and a watch of each member; a watch that ends ends the benchmark."""
+    """Connections to all, and a watch of each; a watch that ends ends the benchmark."""
     async with AsyncExitStack() as stack:
         transports: dict[str, Transport] = {}
         for cluster in (hub, *members):
             credentials = await load_kubeconfig(cluster.admin_kubeconfig, cluster.context, SystemClock())
             transports[cluster.name] = Transport(credentials)
             stack.push_async_callback(transports[cluster.name].close)
-        fleet = Fleet(transports.pop("hub"), transports, Arrivals(transports))
+        arrivals = Arrivals(dict(transports))
+        fleet = Fleet(transports.pop(HUB), transports, arrivals)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        begun = {name: asyncio.Event() for name in transports}
-        watches = [tasks.create_task(fleet.arrivals.watch(name, namespace, begun[name])) for name in transports]
+        begun = {name: asyncio.Event() for name in arrivals.places}
+        watches = [tasks.create_task(arrivals.watch(name, namespace, begun[name])) for name in begun]
         await asyncio.gather(*(each.wait() for each in begun.values()))
         try:
             yield fleet
@@ -159,31 +166,33 @@ async def measure_plain(hub: RealCluster, members: Sequence[RealCluster], object
         client = PlainClient(fleet.members, PLAIN)
         await client.make_namespace()
         await plain_many(fleet, client, "warm", objects // 5)
+
+        async def edit(turn: str) -> Took:
+            return await timed(fleet, "warm-0", turn, plain_change(fleet, client, "warm-0", turn))
+
+        alone = []
+        for number in range(changes):
+            alone.append(await edit(f"alone-{number}"))
+            await asyncio.sleep(PAUSE_S)
+        say(f"plain client: one field changed: {split(alone)}")
         many = await plain_many(fleet, client, "plain", objects)
         say(f"plain client: {many.per_s:.0f} objects/s")
-        changed = []
-        for turn in map(str, range(1, changes + 1)):
-            seen = fleet.arrivals.expect("plain-0", turn)
-            started = clock_s()
-            await change(fleet.hub, PLAIN, "plain-0", turn)
-            await client.apply_everywhere("plain-0", turn)
-            changed.append(await within(WITHIN_S, seen) - started)
-            await asyncio.sleep(PAUSE_S)
-        return Plain(changed, many)
+        amid, _ = await change_amid(lambda name: plain_many(fleet, client, name, objects), edit, changes)
+        say(f"plain client: one field changed amid: {split(amid)}")
+        return Plain(alone, amid, many)
+
+
+async def plain_change(fleet: Fleet, client: PlainClient, name: str, turn: str) -> None:
+    await change(fleet.hub, PLAIN, name, turn)
+    await client.apply_everywhere(name, turn)
 
 
 async def plain_many(fleet: Fleet, client: PlainClient, prefix: str, count: int) -> Many:
     names = [f"{prefix}-{number}" for number in range(count)]
-    seen = [fleet.arrivals.expect(name, "0") for name in names]
+    expected = [fleet.arrivals.expect(name, "0") for name in names]
     started = clock_s()
-
-    async def on_hub() -> float:
-        await create_many(fleet.hub, PLAIN, names)
-        return clock_s()
-
-    hub_at, _ = await asyncio.gather(on_hub(), client.apply_many(names))
-    last = max(await within(MANY_WITHIN_S, asyncio.gather(*seen)))
-    return Many(count, hub_at - started, last - started)
+    await asyncio.gather(create_many(fleet.hub, PLAIN, names), client.apply_many(names))
+    return many_of(started, await within(MANY_WITHIN_S, asyncio.gather(*expected)))
 
 
 # ---------------------------------------------------------------------- with the product
@@ -197,24 +206,37 @@ async def measure_product(
         names = [f"one-{number}" for number in range(changes)]
         await create_one_by_one(fleet, [f"warm-{number}" for number in range(20)])
         created = await create_one_by_one(fleet, names)
-        say(f"created under a standing policy: {quantiles(created)} ms")
-        async with costing(fleet, process, changes, "PATCH") as cost_changed:
-            changed = await change_one_by_one(fleet, names, changes)
-        say(f"one field changed: {quantiles(changed)} ms")
-        async with costing(fleet, process, objects, "POST") as cost_created:
+        say(f"created under a standing policy: {split(created)}")
+        chosen = random.Random(1)
+
+        async def edit(turn: str) -> Took:
+            name = chosen.choice(names)
+            return await timed(fleet, name, turn, change(fleet.hub, NAMESPACE, name, turn))
+
+        idle = await idle_cpu(process)
+        changed = []
+        async with costing(fleet, process, idle, changes, "PATCH") as cost_changed:
+            for number in range(changes):
+                changed.append(await edit(f"alone-{number}"))
+                await asyncio.sleep(PAUSE_S)
+        say(f"one field changed: {split(changed)}")
+        async with costing(fleet, process, idle, objects, "POST") as cost_created:
             many = await create_at_once(fleet, "many", objects)
         say(f"{objects} created: {many.per_s:.0f} objects/s")
-        amid, rounds = await change_amid(fleet, names, objects, changes)
-        say(f"one field changed amid: {quantiles(amid)} ms")
+        amid, rounds = await change_amid(lambda name: create_at_once(fleet, name, objects), edit, changes)
+        say(f"one field changed amid: {split(amid)}")
         return Result(
             plain=plain,
-            latencies=Latencies(changed, created, amid),
+            changed=changed,
+            created=created,
+            amid=amid,
             many=many,
             many_amid=rounds,
             cost_changed=cost_changed[0],
             cost_created=cost_created[0],
             peak_mib=peak_mib(process),
-            load=os.getloadavg()[0],
+            idle_cpu=idle,
+            load=(0.0, 0.0),
         )
 
 
@@ -225,72 +247,72 @@ async def stand_policy(fleet: Fleet) -> None:
     await fleet.hub.request("POST", path, orjson.dumps(body))
 
 
-async def create_one_by_one(fleet: Fleet, names: Sequence[str]) -> list[float]:
+async def create_one_by_one(fleet: Fleet, names: Sequence[str]) -> list[Took]:
     taken = []
     for name in names:
-        seen = fleet.arrivals.expect(name, "0")
-        started = clock_s()
-        await create(fleet.hub, NAMESPACE, name)
-        taken.append(await within(WITHIN_S, seen) - started)
+        taken.append(await timed(fleet, name, "0", create(fleet.hub, NAMESPACE, name)))
         await asyncio.sleep(PAUSE_S)
     return taken
 
 
-async def change_one_by_one(fleet: Fleet, names: Sequence[str], count: int) -> list[float]:
-    chosen = random.Random(1)
-    taken = []
-    for turn in range(1, count + 1):
-        taken.append(await change_one(fleet, chosen.choice(names), f"alone-{turn}"))
-        await asyncio.sleep(PAUSE_S)
-    return taken
-
-
-async def change_one(fleet: Fleet, name: str, turn: str) -> float:
-    """Seconds from before the request to the last member's event."""
-    seen = fleet.arrivals.expect(name, turn)
+async def timed(fleet: Fleet, name: str, turn: str, write: Coroutine[Any, Any, None]) -> Took:
+    """One write, until it was seen everywhere."""
+    expected = fleet.arrivals.expect(name, turn)
     started = clock_s()
-    await change(fleet.hub, NAMESPACE, name, turn)
-    return await within(WITHIN_S, seen) - started
+    await write
+    seen = await within(WITHIN_S, expected)
+    return Took(seen.last_at - started, seen.last_at - seen.hub_at)
 
 
 async def create_at_once(fleet: Fleet, prefix: str, count: int) -> Many:
     names = [f"{prefix}-{number}" for number in range(count)]
-    seen = [fleet.arrivals.expect(name, "0") for name in names]
+    expected = [fleet.arrivals.expect(name, "0") for name in names]
     started = clock_s()
     await create_many(fleet.hub, NAMESPACE, names)
-    hub_s = clock_s() - started
-    last = max(await within(MANY_WITHIN_S, asyncio.gather(*seen)))
-    return Many(count, hub_s, last - started)
+    return many_of(started, await within(MANY_WITHIN_S, asyncio.gather(*expected)))
+
+
+def many_of(started: float, seen: Sequence[Seen]) -> Many:
+    return Many(len(seen), max(each.hub_at for each in seen) - started, max(each.last_at for each in seen) - started)
 
 
 async def change_amid(
-    fleet: Fleet, names: Sequence[str], objects: int, changes: int
-) -> tuple[list[float], Sequence[Many]]:
+    create_all: Callable[[str], Coroutine[Any, Any, Many]], edit: Callable[[str], Awaitable[Took]], changes: int
+) -> tuple[list[Took], list[Many]]:
     """Edits, one at a time, while creations are under way; creations anew until there were enough edits."""
-    chosen = random.Random(2)
-    taken: list[float] = []
+    taken: list[Took] = []
     rounds: list[Many] = []
     while len(taken) < changes:
         async with asyncio.TaskGroup() as tasks:
-            creations = tasks.create_task(create_at_once(fleet, f"amid-{len(rounds)}", objects))
+            creations = tasks.create_task(create_all(f"amid-{len(rounds)}"))
             while not creations.done():
-                taken.append(await change_one(fleet, chosen.choice(names), f"amid-{len(taken)}"))
+                taken.append(await edit(f"amid-{len(taken)}"))
                 await asyncio.sleep(PAUSE_AMID_S)
         rounds.append(creations.result())
         await asyncio.sleep(SETTLED_S)
     return taken, rounds
 
 
+async def idle_cpu(process: psutil.Process) -> float:
+    """The share of one core that the product uses while nothing changes."""
+    await asyncio.sleep(SETTLED_S)
+    before_s = cpu_s(process)
+    await asyncio.sleep(IDLE_S)
+    return (cpu_s(process) - before_s) / IDLE_S
+
+
 @asynccontextmanager
-async def costing(fleet: Fleet, process: psutil.Process, objects: int, own: str) -> AsyncIterator[list[Cost]]:
+async def costing(
+    fleet: Fleet, process: psutil.Process, idle: float, objects: int, own: str
+) -> AsyncIterator[list[Cost]]:
     """What the block costs until all of it is said; ``own`` is the benchmark's one request for each object."""
     found: list[Cost] = []
     await asyncio.sleep(SETTLED_S)
     hub, members = await requests(fleet)
-    before_s = cpu_s(process)
+    before_s, begun_s = cpu_s(process), clock_s()
     yield found
     await asyncio.sleep(SETTLED_S)
-    spent_s = cpu_s(process) - before_s
+    spent_s = cpu_s(process) - before_s - idle * (clock_s() - begun_s)
     hub_after, members_after = await requests(fleet)
     on_hub = hub_after - hub
     on_hub[own, "configmaps"] -= objects
@@ -316,40 +338,63 @@ async def within(limit_s: float, waiting: Awaitable[T]) -> T:
 
 def report(found: Result) -> str:
     """Tables in Markdown."""
-    many, plain = found.many, found.plain.many
-    created, changed = found.cost_created, found.cost_changed
-    amid = min(each.per_s for each in found.many_amid)
+    before, after = found.load
+    machine = f"{os.cpu_count()} cores, Python {sys.version.split()[0]}"
+    costs = (("created, of many at once", found.cost_created), ("changed, one at a time", found.cost_changed))
     return "\n".join(
         [
-            f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, load {found.load:.1f} at the end",
+            f"{machine}, load {before:.1f} before and {after:.1f} at the end",
             "",
-            "| hub to the last of three members, one at a time | times | ms p50 / p99 |",
-            "|---|---|---|",
-            latency("one field changed", found.latencies.changed_s),
-            latency("object created under a standing policy", found.latencies.created_s),
-            latency(f"one field changed amid {many.objects:,} creations", found.latencies.amid_s),
-            latency("the API servers alone: one field changed", found.plain.changed_s),
+            *latencies(found),
             "",
-            "| created at once | objects/s in all three | at the hub after s | in all members after s |",
-            "|---|---|---|---|",
-            row(f"{many.objects:,}", f"{many.per_s:.0f}", f"{many.hub_s:.1f}", f"{many.members_s:.1f}"),
-            row(f"{many.objects:,} with edits amid them, slowest round", f"{amid:.0f}", "", ""),
-            row("the API servers alone", f"{plain.per_s:.0f}", f"{plain.hub_s:.1f}", f"{plain.members_s:.1f}"),
+            *throughput(found),
             "",
             "| for each object | CPU ms | requests at the hub | requests at each member |",
             "|---|---|---|---|",
-            cost_row("created, of many at once", created),
-            cost_row("changed, one at a time", changed),
+            *(cost_row(what, cost) for what, cost in costs),
             "",
-            f"Peak memory {found.peak_mib:.0f} MiB.",
-            *(f"Requests for each object {what}, at the hub: {told(cost.hub, cost.objects)}; in all members together: "
-              f"{told(cost.members, cost.objects)}." for what, cost in (("created", created), ("changed", changed))),
+            f"Peak memory {found.peak_mib:.0f} MiB; CPU while nothing changes {100 * found.idle_cpu:.1f} %.",
+            *(requests_line(what, cost) for what, cost in costs),
         ]
-    )  # fmt: skip
+    )
 
 
-def latency(what: str, seconds: Sequence[float]) -> str:
-    return row(what, str(len(seconds)), quantiles(seconds))
+def latencies(found: Result) -> Iterator[str]:
+    amid = f"one field changed amid {found.many.objects:,} creations"
+    yield "| from the hub to the last of three members | times | ms p50 / p99 | of it after the hub's own watch told |"
+    yield "|---|---|---|---|"
+    rows = {
+        "one field changed": found.changed,
+        "the same by a plain client": found.plain.changed,
+        "object created under a standing policy": found.created,
+        amid: found.amid,
+        "the same amid those of a plain client": found.plain.amid,
+    }
+    for what, taken in rows.items():
+        in_all, after_hub = [each.all_s for each in taken], [each.after_hub_s for each in taken]
+        yield row(what, str(len(taken)), quantiles(in_all), quantiles(after_hub))
+
+
+def throughput(found: Result) -> Iterator[str]:
+    yield "| created at once | objects/s in all three | on the hub after s | in all members after s |"
+    yield "|---|---|---|---|"
+    rows = {
+        f"{found.many.objects:,}": found.many,
+        "with edits amid them, slowest round": min(found.many_amid, key=lambda each: each.per_s),
+        "by a plain client": found.plain.many,
+    }
+    for what, many in rows.items():
+        yield row(what, f"{many.per_s:.0f}", f"{many.hub_s:.1f}", f"{many.members_s:.1f}")
+
+
+def split(taken: Sequence[Took]) -> str:
+    in_all, after_hub = [each.all_s for each in taken], [each.after_hub_s for each in taken]
+    return f"{quantiles(in_all)} ms, of it after the hub told {quantiles(after_hub)} ms"
+
+
+def requests_line(what: str, cost: Cost) -> str:
+    at_hub, at_members = told(cost.hub, cost.objects), told(cost.members, cost.objects)
+    return f"Requests for each object {what}: at the hub {at_hub}; in all members together {at_members}."
 
 
 def cost_row(what: str, cost: Cost) -> str:
