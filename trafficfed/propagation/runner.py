@@ -244,8 +244,11 @@ class Propagation:
             known = self._running.hub
             what = Remembered(uid=known.known.uid, revision=known.known.revision, went_back=known.went_back)
             if what != self._kept and what.uid:
-                await asyncio.to_thread(remember, self._state_dir, what)
-                self._kept = what
+                try:
+                    await asyncio.to_thread(remember, self._state_dir, what)
+                    self._kept = what
+                except OSError as error:
+                    self._log.warning("who the hub is cannot be kept on disk: %s", error)
             await asyncio.sleep(REMEMBER_EVERY_S)
 
     # ------------------------------------------------------------------ writes to the hub
