@@ -1,7 +1,8 @@
 """From one object on the hub to its copies in three members, at real API servers, with the product as users run it.
 
 The clock runs from the moment before the request to the hub is sent until the last member's own watch shows the
-content; how much of that is after the hub's own watch has shown it, is told apart. Beside it the same writes by a plain client, without the product: what these API servers take by themselves.
+content; how much of that is after the hub's own watch has shown it, is told apart. Beside it the same writes by a plain
+client, without the product: what these API servers take by themselves.
 """
 
 import asyncio
