@@ -9,7 +9,11 @@ from trafficfed.sandbox.apiserver.kinds import KINDS
 from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.testing.clusters import ClusterFarm, RealCluster
 
-pytest.register_assert_rewrite("trafficfed.testing.apiserver_contract", "trafficfed.testing.kubectl_contract")
+pytest.register_assert_rewrite(
+    "trafficfed.testing.apiserver_contract",
+    "trafficfed.testing.definition_contract",
+    "trafficfed.testing.kubectl_contract",
+)
 
 
 @pytest.fixture(scope="session")

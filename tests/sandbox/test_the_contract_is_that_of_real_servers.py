@@ -7,10 +7,11 @@ import pytest
 from trafficfed.testing.apiserver_contract import ApiServerContract
 from trafficfed.testing.apiserver_subject import Subject
 from trafficfed.testing.clusters import RealCluster
+from trafficfed.testing.definition_contract import DefinitionContract, DeploymentContract
 
 
 @pytest.mark.real
-class TestRealApiServer(ApiServerContract):
+class TestRealApiServer(ApiServerContract, DefinitionContract, DeploymentContract):
     @pytest.fixture
     def subject(self, real_cluster: RealCluster) -> Subject:
         async def forget() -> None:

@@ -10,10 +10,11 @@ from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.sandbox.apiserver.server import ApiServer
 from trafficfed.testing.apiserver_contract import ApiServerContract
 from trafficfed.testing.apiserver_subject import Subject
+from trafficfed.testing.definition_contract import DefinitionContract, DeploymentContract
 
 
 @pytest.mark.real
-class TestEmulator(ApiServerContract):
+class TestEmulator(ApiServerContract, DefinitionContract, DeploymentContract):
     @pytest.fixture
     async def subject(self, clock: SystemClock, schemas: Schemas, tmp_path: Path) -> AsyncIterator[Subject]:
         async with ApiServer(clock, ["other", "eu"], secure=True, schemas=schemas) as server:

@@ -85,7 +85,7 @@ def type_mistakes(schema: Json, value: Any, path: str = "") -> Iterator[Cause]:
 def mistakes(schema: Json, value: Any, path: str = "") -> Iterator[Cause]:
     """All that is wrong with a value whose types are right."""
     if "enum" in schema and value not in schema["enum"]:
-        yield unsupported(path, value, tuple(sorted(map(str, schema["enum"]))))
+        yield unsupported(path, value, tuple(map(str, schema["enum"])))
     if isinstance(value, dict):
         for key in schema.get("required", ()):
             if key not in value:
