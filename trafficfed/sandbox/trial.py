@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import dns.exception
 
 from trafficfed.ports import Clock
 from trafficfed.sandbox.fleet import Fleet
 from trafficfed.sandbox.story import Story, apply_file, members_with_it
-from trafficfed.testing.deployment import Deployment
 
 POLL_S = 0.05
 SLACK_S = 1.0
@@ -18,6 +18,12 @@ SLACK_S = 1.0
 PLACING_S = 5.0
 """What the way from the hub into a member, and back as a Service with an address, may take on such a machine."""
 Reached = Callable[[Mapping[str, str]], bool]
+
+
+class Answering(Protocol):
+    """The name server, asked on behalf of a client."""
+
+    def answer(self, name: str, *, client: str) -> tuple[str, ...]: ...
 
 
 @dataclass
@@ -29,7 +35,7 @@ class Trial:
     """
 
     fleet: Fleet
-    deployment: Deployment
+    server: Answering
     story: Story
     file: Path
     health: Mapping[str, float]
@@ -106,7 +112,7 @@ class Trial:
 
     def _ask(self, name: str, client: str) -> str:
         try:
-            answer = self.deployment.answer(name, client=client)
+            answer = self.server.answer(name, client=client)
         except (OSError, dns.exception.Timeout):
             answer = ()
         if name in self.settled:
