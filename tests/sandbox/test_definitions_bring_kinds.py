@@ -3,18 +3,20 @@
 import copy
 from pathlib import Path
 
+import orjson
 import pytest
 import yaml
 
 from trafficfed.clock import SystemClock
 from trafficfed.crds.definitions import crds_yaml
+from trafficfed.sandbox.apiserver import discovery
 from trafficfed.sandbox.apiserver.cluster import Cluster, Intent, Target
 from trafficfed.sandbox.apiserver.failures import ApiFailure
 from trafficfed.sandbox.apiserver.kinds import DEFINITION, KINDS, Json, Kind, find
 from trafficfed.sandbox.apiserver.routing import parse_target
 from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.sandbox.apiserver.server import ApiServer
-from trafficfed.testing.definition_contract import definition
+from trafficfed.testing.definition_contract import SPEC, definition
 from trafficfed.testing.kubectl import Kubectl
 
 USER = Intent(manager="test")
@@ -60,6 +62,31 @@ def test_a_kind_is_served_at_once_by_this_cluster_only(cluster: Cluster, clock: 
     other = Cluster("eu", clock, schemas)
     with pytest.raises(ApiFailure, match="could not find the requested resource"):
         parse_target(path, other.kinds)
+
+
+def test_openapi_shows_the_schema_as_it_was_sent(cluster: Cluster) -> None:
+    define(cluster, definition(GROUP))
+    document = orjson.loads(discovery.openapi_document(GROUP, "v1", cluster.schemas, cluster.kinds))
+    schemas = document["components"]["schemas"]
+    shown = schemas["org.example.shop.v1.Widget"]
+    assert shown["properties"]["spec"] == SPEC
+    assert shown["x-kubernetes-group-version-kind"] == [{"group": GROUP, "kind": "Widget", "version": "v1"}]
+    metadata = shown["properties"]["metadata"]["allOf"][0]["$ref"].rsplit("/", 1)[1]
+    assert "labels" in schemas[metadata]["properties"]
+
+
+def test_the_openapi_index_changes_with_a_definition(cluster: Cluster) -> None:
+    define(cluster, definition(GROUP))
+    before = discovery.openapi_index("", cluster.kinds)["paths"]
+
+    def other(value: Json) -> Json:
+        value = copy.deepcopy(value)
+        value["spec"]["versions"][0]["additionalPrinterColumns"] = []
+        return value
+
+    cluster.modify(Target(kind=DEFINITION, name=NAME), other, USER)
+    after = discovery.openapi_index("", cluster.kinds)["paths"]
+    assert {name for name in before if before[name] != after[name]} == {f"apis/{GROUP}/v1"}
 
 
 def test_a_dry_run_brings_no_kind(cluster: Cluster) -> None:

@@ -88,6 +88,17 @@ def members_with_it(fleet: Fleet) -> frozenset[str]:
     )
 
 
+def is_in_place(fleet: Fleet) -> bool:
+    """Whether the policy on the hub says that all is where it belongs, as it was last edited."""
+    hub = fleet.server.cluster(HUB)
+    kind = next(kind for kind in hub.kinds if kind.name == "PropagationPolicy")
+    policy = hub.store.get(Target(kind=kind, namespace=NAME, name=NAME).key) or {}
+    conditions = {one["type"]: one for one in policy.get("status", {}).get("conditions") or ()}
+    applied = conditions.get("Applied", {})
+    newest = applied.get("observedGeneration") == policy.get("metadata", {}).get("generation")
+    return bool(applied.get("status") == "True" and newest)
+
+
 async def apply_file(fleet: Fleet, path: Path) -> str:
     """Apply a file on the hub as a user would, and tell by what. Raises AdapterError where the hub does not take it."""
     kubectl = Kubectl(fleet.kubeconfig, HUB, fleet.directory / "kubectl-cache")

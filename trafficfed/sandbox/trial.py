@@ -10,7 +10,7 @@ import dns.exception
 
 from trafficfed.ports import Clock
 from trafficfed.sandbox.fleet import Fleet
-from trafficfed.sandbox.story import Story, apply_file, members_with_it
+from trafficfed.sandbox.story import Story, apply_file, is_in_place, members_with_it
 
 POLL_S = 0.05
 SLACK_S = 1.0
@@ -84,6 +84,8 @@ class Trial:
             by = await apply_file(self.fleet, self.file)
             what = f"{self.file.name} applied on the hub by {by}"
             await self._step(f"{what}: {name} is {_listed(chosen)}", within_s, name, self._placed_in(chosen), started_s)
+            said_s = within_s + PLACING_S
+            await self._step("  the policy says so", said_s, name, lambda got: is_in_place(self.fleet), started_s)
 
     async def _step(
         self, what: str, within_s: float, name: str, reached: Reached, started_s: float | None = None
