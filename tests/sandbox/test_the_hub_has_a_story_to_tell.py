@@ -93,6 +93,14 @@ async def test_it_is_applied_by_kubectl_as_the_view_shows(fleet: Fleet, file: Pa
     assert found(fleet, HUB, SERVICE)["spec"]["type"] == "LoadBalancer"
 
 
+async def test_an_environment_without_kubectl_is_enough(
+    fleet: Fleet, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", str(tmp_path / "bin" / "python"))
+    assert await story.apply_file(fleet, file) == "the API"
+    assert found(fleet, HUB, SERVICE)["spec"]["type"] == "LoadBalancer"
+
+
 async def test_it_is_applied_without_kubectl_too_and_again_when_edited(fleet: Fleet) -> None:
     await story.apply_by_api(fleet, text())
     first = found(fleet, HUB, SERVICE)
