@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from trafficfed.kubernetes_api.transport import Transport
 
 METRIC = "apiserver_request_total"
+SHOWN = 0.01
 
 Requests = Counter[tuple[str, str]]
 """By verb (APPLY is a server-side apply) and resource, its subresource after a slash."""
@@ -27,5 +28,5 @@ async def served(transport: Transport) -> Requests:
 
 def told(counts: Requests, objects: int, most: int = 4) -> str:
     """The most frequent ones, for each object."""
-    shown = [f"{verb} {what} {count / objects:.2f}" for (verb, what), count in counts.most_common(most) if count > 0]
-    return ", ".join(shown)
+    frequent = [(what, count / objects) for what, count in counts.most_common(most) if count / objects >= SHOWN]
+    return ", ".join(f"{verb} {resource} {each:.2f}" for (verb, resource), each in frequent) or f"fewer than {SHOWN}"
