@@ -113,10 +113,7 @@ def test_the_same_file_gives_equal_settings(folder: Any, example: str) -> None:
 
 
 def test_further_switches_reach_the_settings(folder: Any) -> None:
-    text = MINIMAL + (
-        "allow-exec: [aws]\napi-hosts: [tf.example.org]\n"
-        "log: {level: debug, format: json}\n"
-    )
+    text = MINIMAL + ("allow-exec: [aws]\napi-hosts: [tf.example.org]\nlog: {level: debug, format: json}\n")
     settings = folder.load(text)
     assert settings.allow_exec == ("aws",)
     assert settings.api_hosts == ("tf.example.org",)

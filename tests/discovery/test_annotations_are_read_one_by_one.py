@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trafficfed.discovery.annotations import FALLBACKS, PREFIX, Stated, Targets, read_annotations
+from trafficfed.discovery.annotations import FALLBACKS, PREFIX, WRITTEN_BY_US, Stated, Targets, read_annotations
 from trafficfed.discovery.healthcheck_url import parse_health_check
 from trafficfed.errors import ConfigError
 from trafficfed.model import HealthCheck
+from trafficfed.propagation.portable import HASH_ANNOTATION
 
 
 def read(**annotations: str) -> Stated:
@@ -276,3 +277,11 @@ def test_no_text_whatsoever_raises_or_vanishes(annotations: dict[str, str]) -> N
     }
     refused = {found.key for found in stated.mistakes}
     assert {key for key, is_taken in taken.items() if is_taken} | refused == set(annotations)
+
+
+def test_what_propagation_writes_on_its_copies_is_no_users_word() -> None:
+    assert WRITTEN_BY_US == {HASH_ANNOTATION}
+    assert read_annotations({HASH_ANNOTATION: "0123"}) is None
+    stated = read_annotations({HASH_ANNOTATION: "0123", f"{PREFIX}ttl": "60"})
+    assert stated is not None
+    assert (stated.ttl, stated.mistakes) == (60, ())

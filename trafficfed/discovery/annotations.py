@@ -23,6 +23,9 @@ LARGEST = 65535
 LONGEST_TTL = 2**31 - 1
 """Seconds (RFC 2181 section 8)."""
 
+WRITTEN_BY_US = frozenset({f"{PREFIX}content-hash"})
+"""What propagation puts on its copies: nothing that a user says."""
+
 FALLBACKS = {
     "hostname": "names that the table has stay, no other is claimed",
     "steering": "the table's steering holds, multivalue for a new service",
@@ -80,7 +83,8 @@ def read_annotations(annotations: Mapping[str, str] | None) -> Stated | None:
     >>> read_annotations({"trafficfed.io/hostname": "www.example.org", "trafficfed.io/ttl": "60"}).ttl
     60
     """
-    ours = {key[len(PREFIX) :]: text for key, text in (annotations or {}).items() if key.startswith(PREFIX)}
+    stated = {key: text for key, text in (annotations or {}).items() if key not in WRITTEN_BY_US}
+    ours = {key[len(PREFIX) :]: text for key, text in stated.items() if key.startswith(PREFIX)}
     if not ours:
         return None
     found: dict[str, object] = {}
