@@ -274,13 +274,14 @@ def test_no_text_whatsoever_raises_or_vanishes(annotations: dict[str, str]) -> N
         "ttl": stated.ttl is not None,
         "target": stated.target is not None,
         "drain": stated.drained is not None,
+        "target-form": stated.form is not None,
     }
     refused = {found.key for found in stated.mistakes}
     assert {key for key, is_taken in taken.items() if is_taken} | refused == set(annotations)
 
 
 def test_what_propagation_writes_on_its_copies_is_no_users_word() -> None:
-    assert WRITTEN_BY_US == {HASH_ANNOTATION}
+    assert {HASH_ANNOTATION} == WRITTEN_BY_US
     assert read_annotations({HASH_ANNOTATION: "0123"}) is None
     stated = read_annotations({HASH_ANNOTATION: "0123", f"{PREFIX}ttl": "60"})
     assert stated is not None

@@ -120,12 +120,13 @@ def _unknown(key: str, text: str) -> Mistake:
 def _hostnames(text: str, mistakes: list[Mistake]) -> tuple[str, ...]:
     """Comma list; each entry stands for itself, an empty one (a trailing comma) is nobody's mistake."""
     names: dict[str, None] = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
+    entries = [entry for part in text.split(",") if (entry := part.strip())]
+    for entry in entries:
         try:
             names[claimed_hostname(entry)] = None
         except ConfigError as error:
             mistakes.append(_mistake("hostname", "InvalidAnnotation", f"{error}; write e.g. www.example.org"))
-    if not text.strip(" ,"):
+    if not entries:
         what = f"{quoted(text)} names nothing; write a hostname, or remove the annotation to withdraw"
         mistakes.append(_mistake("hostname", "InvalidAnnotation", what))
     return tuple(names)
