@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Self
 from urllib.parse import quote
 
@@ -24,6 +24,11 @@ _PAGE = 1000
 _READ_NAMES_MAX = 40
 """Above so many names, reading the zone page by page costs fewer requests than asking for each."""
 
+_DONE_POLL_S = 2.0
+"""Pause between two questions whether a change is done: each costs one request of the budget."""
+
+Sleep = Callable[[float], Awaitable[None]]
+
 _CONFLICTS = frozenset({"conditionNotMet", "alreadyExists", "notFound", "cnameResourceRecordSetConflict"})
 """Reasons of the API that mean: what stands there is not what was last read."""
 
@@ -34,9 +39,12 @@ class GoogleCloudDns:
     Whole zones are read over a connection of their own: a long reading must not hold up a write.
     """
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: Settings, sleep: Sleep = asyncio.sleep) -> None:
         self.name = name
         self._settings = settings
+        self._sleep = sleep
+        self._pending: list[str] = []
+        self._tracking = asyncio.Lock()
         budget = RequestBudget(settings.requests_per_s, _BURST)
         self._writing = GoogleApi(name, settings, budget)
         self._reading = GoogleApi(name, settings, budget)
@@ -57,6 +65,7 @@ class GoogleCloudDns:
             atomicity="batch",
             fence="atomic",
             routing="policy",
+            tracks=True,
         )
 
     async def read(self, zone: str, deadline_s: float) -> tuple[RecordSet, ...]:
@@ -92,6 +101,28 @@ class GoogleCloudDns:
                 results.setdefault(change.name, Result(name=change.name, outcome=outcome, message=str(error)))
         return tuple(results[change.name] for change in changes)
 
+    async def in_sync(self, deadline_s: float) -> bool:
+        """Wait until all that was written so far is done; False where that cannot be learnt in time.
+
+        Whoever asks meanwhile waits for the same answers, so that each change is asked for once at a time.
+        """
+        open_ones = tuple(self._pending)
+        try:
+            async with self._within(deadline_s) as until_s, self._tracking:
+                for change in open_ones:
+                    await self._until_done(change, until_s)
+        except (Transient, Refused, Declined):
+            return False
+        return True
+
+    async def _until_done(self, change: str, until_s: float) -> None:
+        while change in self._pending:
+            found = await self._reading.get(change, {}, until_s)
+            if found.get("status") != "done":
+                await self._sleep(_DONE_POLL_S)
+            elif change in self._pending:
+                self._pending.remove(change)
+
     async def close(self) -> None:
         await self._writing.close()
         await self._reading.close()
@@ -116,6 +147,8 @@ class GoogleCloudDns:
             await self._apply(zone, path, part[half:], results, until_s)
         else:
             said = f"change {answer.get('id', '?')} is {answer.get('status', 'accepted')}"
+            if "id" in answer and answer.get("status") != "done":
+                self._pending.append(f"{path}/changes/{answer['id']}")
             results.update({each.name: Result(name=each.name, outcome=Outcome.DONE, message=said) for each in part})
 
     async def _alone(self, zone: str, path: str, change: Guarded, declined: Declined, until_s: float) -> Result:
