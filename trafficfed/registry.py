@@ -24,16 +24,24 @@ def provider_kind(kind: str) -> ProviderKind:
     return cast(ProviderKind, _load(PROVIDERS, kind))
 
 
+def provider_kinds() -> frozenset[str]:
+    """The kinds that are installed; nothing is imported for it."""
+    return _names(PROVIDERS)
+
+
 def probes() -> dict[str, Probe]:
     """One probe for every scheme that is installed: they are cheap to import and a Service may name any of them."""
     return {point.name: cast("type[Probe]", point.load())() for point in entry_points(group=HEALTHCHECKS)}
 
 
+def _names(group: str) -> frozenset[str]:
+    return frozenset(point.name for point in entry_points(group=group))
+
+
 def _load(group: str, name: str) -> object:
     found = entry_points(group=group, name=name)
     if not found:
-        known = ", ".join(sorted(point.name for point in entry_points(group=group)))
-        raise AdapterError(f"{name} is no kind in {group}; known are {known}")
+        raise AdapterError(f"{name} is no kind in {group}; known are {', '.join(sorted(_names(group)))}")
     try:
         return next(iter(found)).load()
     except ModuleNotFoundError as error:

@@ -15,6 +15,8 @@ import dns.query
 import dns.rcode
 import pytest
 
+from trafficfed.testing.processes import free_port
+
 pytestmark = pytest.mark.real
 PATIENCE_S = 20
 
@@ -36,16 +38,6 @@ def ended(process: "subprocess.Popen[str]", number: signal.Signals) -> tuple[int
     process.send_signal(number)
     _, err = process.communicate(timeout=PATIENCE_S)
     return process.returncode, err
-
-
-def free_port() -> int:
-    """A port free for UDP and TCP both."""
-    with socket.socket(type=socket.SOCK_DGRAM) as datagrams:
-        datagrams.bind(("127.0.0.1", 0))
-        port: int = datagrams.getsockname()[1]
-        with socket.socket() as stream:
-            stream.bind(("127.0.0.1", port))
-        return port
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 
 from trafficfed.errors import Refused, Transient
 from trafficfed.model import NameChange, Outcome, RecordSet, Routing
-from trafficfed.testing.authorities import Authority, Bind, Knot, free_port
+from trafficfed.testing.authorities import Authority, Bind, Knot
+from trafficfed.testing.processes import free_port
 from trafficfed.testing.provider_contract import OTHER, TWO, records
 from trafficfed_providers.rfc2136 import Rfc2136
 

@@ -1,7 +1,6 @@
 """trafficfed.yaml -> Settings: read once, every mistake told at once with its file, line and key."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,8 +13,7 @@ from trafficfed.config.schema import File
 from trafficfed.config.settings import Settings
 from trafficfed.errors import ConfigError
 from trafficfed.nameserver.settings import mistakes as nameserver_mistakes
-
-PROVIDERS = "trafficfed.providers"
+from trafficfed.registry import provider_kinds
 
 
 def load(path: Path, environ: Mapping[str, str], kinds: Collection[str] | None = None) -> Settings:
@@ -25,7 +23,7 @@ def load(path: Path, environ: Mapping[str, str], kinds: Collection[str] | None =
     ``file:line: key.path: what is wrong; how to fix`` for each mistake.
     """
     document = _document(path)
-    known = frozenset(point.name for point in entry_points(group=PROVIDERS)) if kinds is None else kinds
+    known = provider_kinds() if kinds is None else kinds
 
     def resolve(written: str) -> Path:
         home = environ.get("HOME", "")

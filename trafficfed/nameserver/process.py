@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
 import structlog
 
+from trafficfed.clock import SystemClock
 from trafficfed.errors import ConfigError, TrafficfedError
 from trafficfed.nameserver import keep
 from trafficfed.nameserver.draw import KeyedDraw
@@ -31,16 +31,6 @@ MMDB_LOOK_S = 60.0  # how often it is looked whether the database was replaced
 
 
 Expose = Callable[[str, Callable[[], Numbers]], contextlib.AbstractAsyncContextManager[None]]
-
-
-class SystemClock:
-    """The machine's clocks. The steady one goes on while the machine sleeps, so that a pause is noticed (Linux)."""
-
-    def monotonic_s(self) -> float:
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-    def now_s(self) -> float:
-        return time.clock_gettime(time.CLOCK_REALTIME)
 
 
 class NameServer:

@@ -8,7 +8,6 @@ import base64
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -26,6 +25,7 @@ import dns.update
 import dns.zone
 
 from trafficfed.errors import ConfigError
+from trafficfed.testing.processes import free_port
 
 KEY_NAME = "trafficfed-test."
 ALGORITHM = "hmac-sha256"
@@ -266,21 +266,6 @@ def find(binary: str, package: str) -> str:
     if found is None:
         raise ConfigError(f"{binary} is not installed; these tests run the real server: apt-get install {package}")
     return found
-
-
-def free_port(address: str) -> int:
-    """A port above 1024 that is free at the address for UDP and TCP both."""
-    for _ in range(100):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream:
-            stream.bind((address, 0))
-            port = int(stream.getsockname()[1])
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
-                try:
-                    datagram.bind((address, port))
-                except OSError:
-                    continue
-                return port
-    raise ConfigError(f"no port of {address} is free for UDP and TCP both")
 
 
 def _ended_within(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
