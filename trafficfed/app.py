@@ -22,6 +22,9 @@ from trafficfed.discovery.inventory import Inventory
 from trafficfed.discovery.resolver import DnsLookup, Names
 from trafficfed.disk import Disk
 from trafficfed.errors import ConfigError, Refused, TrafficfedError, Transient
+from trafficfed.feed.channel import Resume
+from trafficfed.feed.notes import Note
+from trafficfed.feed.server import FeedServer
 from trafficfed.gate import Gate
 from trafficfed.health.prober import Prober
 from trafficfed.health.records import Records
@@ -29,9 +32,6 @@ from trafficfed.kubernetes_api.connection import Connection
 from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.kubernetes_api.credentials import in_cluster, load_kubeconfig
 from trafficfed.model import Client, ServiceKey
-from trafficfed.nameserver.feed_server import FeedServer
-from trafficfed.nameserver.frames import Resume
-from trafficfed.nameserver.notes import Note
 from trafficfed.nameserver.whereabouts import Whereabouts
 from trafficfed.observe import api_token, http_api, logs
 from trafficfed.observe.journal import Journal

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from trafficfed.errors import Refused
+from trafficfed.feed.channel import Beat, Resume
+from trafficfed.feed.notes import Note
 from trafficfed.model import Member, Row
-from trafficfed.nameserver.frames import Beat, Resume
 from trafficfed.nameserver.index import Index
-from trafficfed.nameserver.notes import Note
 from trafficfed.nameserver.replica import SLICE, Replica
 from trafficfed.nameserver.respond import Responder
 from trafficfed.table.codec import encode_delta, encode_snapshot

@@ -16,8 +16,8 @@ import dns.rcode
 import msgspec
 import pytest
 
-from trafficfed.nameserver.feed import FeedServer
-from trafficfed.nameserver.notes import Note
+from trafficfed.feed.notes import Note
+from trafficfed.feed.server import FeedServer
 from trafficfed.nameserver.settings import NameServerSettings, Place
 from trafficfed.table.disk import DiskLog
 from trafficfed.table.table import Table

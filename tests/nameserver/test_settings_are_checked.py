@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from trafficfed.errors import ConfigError
+from trafficfed.feed.addresses import host_and_port
 from trafficfed.model import RecordSet
 from trafficfed.nameserver.process import main
-from trafficfed.nameserver.settings import NameServerSettings, Place, ServedZone, check, host_and_port, load, mistakes
+from trafficfed.nameserver.settings import NameServerSettings, Place, ServedZone, check, load, mistakes
 from trafficfed.testing.sample_zone import PLACES, ZONE
 
 KEY = b"0123456789abcdef"

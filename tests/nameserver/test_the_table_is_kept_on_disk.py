@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from trafficfed.errors import Refused
+from trafficfed.feed.notes import Note
 from trafficfed.nameserver.keep import Keeper, read, written_s
-from trafficfed.nameserver.notes import Note
 from trafficfed.table.disk import SNAPSHOT, DiskLog, load
 from trafficfed.table.table import Table
 from trafficfed.testing.sample_zone import ROWS, US, anyone, service_row

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from trafficfed.errors import Refused, Transient
-from trafficfed.nameserver.notes import Note, Tell
+from trafficfed.feed.notes import Note, Tell
 from trafficfed.table.disk import DiskLog, load
 from trafficfed.table.table import Delta, Snapshot, Table
 

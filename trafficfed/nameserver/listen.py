@@ -6,9 +6,9 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from trafficfed.errors import ConfigError
+from trafficfed.feed.addresses import host_and_port
 from trafficfed.nameserver.datagrams import BUFFER_OCTETS, DatagramServer
 from trafficfed.nameserver.respond import Responder
-from trafficfed.nameserver.settings import host_and_port
 from trafficfed.nameserver.streams import Connections, StreamServer
 
 BACKLOG = 256
@@ -16,7 +16,7 @@ BACKLOG = 256
 
 def bind(address: str, kind: socket.SocketKind) -> socket.socket:
     """A bound, non-blocking socket. Raises ConfigError that names the address and the fix."""
-    host, port = host_and_port(address, "listen")
+    host, port = host_and_port(address, "nameserver.listen")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, kind)
     try:

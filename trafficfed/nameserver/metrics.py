@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from trafficfed.errors import ConfigError
-from trafficfed.nameserver.settings import host_and_port
+from trafficfed.feed.addresses import host_and_port
 from trafficfed.nameserver.status import Numbers
 
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 16: "BADVERS"}
@@ -69,7 +69,7 @@ async def exposed(address: str, numbers: Callable[[], Numbers]) -> AsyncIterator
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await _start(web.TCPSite(runner, *host_and_port(address, "metrics")), address)
+        await _start(web.TCPSite(runner, *host_and_port(address, "nameserver.metrics")), address)
         yield
     finally:
         await runner.cleanup()

@@ -12,12 +12,12 @@ import structlog
 
 from trafficfed.clock import SystemClock
 from trafficfed.errors import ConfigError, TrafficfedError
+from trafficfed.feed.client import FeedClient
+from trafficfed.feed.notes import Note, Tell
 from trafficfed.nameserver import keep
 from trafficfed.nameserver.draw import KeyedDraw
-from trafficfed.nameserver.feed_client import FeedClient
 from trafficfed.nameserver.index import Index
 from trafficfed.nameserver.listen import Listeners, listening
-from trafficfed.nameserver.notes import Note, Tell
 from trafficfed.nameserver.replica import Replica
 from trafficfed.nameserver.respond import Responder
 from trafficfed.nameserver.settings import NameServerSettings, check, load

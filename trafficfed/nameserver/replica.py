@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 from trafficfed.errors import Refused
+from trafficfed.feed.channel import Beat, Resume
+from trafficfed.feed.notes import Note, Tell
 from trafficfed.model import ServiceKey
-from trafficfed.nameserver.frames import Beat, Resume
 from trafficfed.nameserver.index import Index
-from trafficfed.nameserver.notes import Note, Tell
 from trafficfed.table.codec import decode_delta, decode_snapshot
 from trafficfed.table.table import Delta, Snapshot, Table
 

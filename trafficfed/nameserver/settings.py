@@ -1,17 +1,16 @@
 """What one name server is told: where it listens, the zones it is the authority for, and whom it follows."""
 
 import ipaddress
-import re
 from pathlib import Path
 
 import msgspec
 
 from trafficfed.errors import ConfigError
+from trafficfed.feed.addresses import host_and_port
 from trafficfed.model import RecordSet, Value
 from trafficfed.nameserver.names import to_wire
 
 NEGATIVE_TTL_S = 30  # how long a resolver may keep "no such name": the fleet's default, like the answers' own TTL
-HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
 KEY_OCTETS = 16  # the least a feed key may have; RFC 2104 section 3 advises the hash's own length, 32
 
 
@@ -73,32 +72,6 @@ class NameServerSettings(Value, frozen=True, kw_only=True):
         return f"NameServerSettings({', '.join(shown)})"
 
 
-def host_and_port(address: str, key: str, names: bool = False) -> tuple[str, int]:
-    """Split ``192.0.2.1:53`` or ``[2001:db8::1]:53``, or ``host:port`` where names are allowed.
-
-    Raises ConfigError naming the key.
-
-    >>> host_and_port("[::1]:5300", "listen")
-    ('::1', 5300)
-    >>> host_and_port("controller.example.org:7400", "feeds", names=True)
-    ('controller.example.org', 7400)
-    """
-    host, _, port = address.rpartition(":")
-    literal = host.removeprefix("[").removesuffix("]")
-    try:
-        number = int(port)
-        if not (names and HOST.fullmatch(host)):
-            literal = str(ipaddress.ip_address(literal))
-    except ValueError as error:
-        raise ConfigError(
-            f"nameserver.{key} {address!r}: not {'a host' if names else 'an IP address'} and a port;"
-            " write 192.0.2.1:53 or [2001:db8::1]:53"
-        ) from error
-    if not 0 < number < 65536:
-        raise ConfigError(f"nameserver.{key} {address!r}: a port is 1 to 65535")
-    return literal, number
-
-
 def mistakes(settings: NameServerSettings) -> tuple[str, ...]:
     """Every mistake in the settings, each naming its key and the fix; empty where all is in order."""
     found: list[str] = []
@@ -122,7 +95,7 @@ def _address_mistakes(key: str, addresses: tuple[str, ...]) -> list[str]:
     found: list[str] = []
     for address in addresses:
         try:
-            host_and_port(address, key, names=key == "feeds")
+            host_and_port(address, f"nameserver.{key}", names=key == "feeds")
         except ConfigError as error:
             found.append(str(error))
     return found

@@ -16,8 +16,9 @@ import dns.rcode
 import dns.rdatatype
 import msgspec
 
+from trafficfed.feed.addresses import host_and_port
 from trafficfed.nameserver.respond import Responder
-from trafficfed.nameserver.settings import NameServerSettings, host_and_port
+from trafficfed.nameserver.settings import NameServerSettings
 from trafficfed.testing.processes import ServerProcess
 
 

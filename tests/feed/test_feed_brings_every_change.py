@@ -8,11 +8,11 @@ from random import Random
 import pytest
 
 from trafficfed.errors import ConfigError, Refused
+from trafficfed.feed.channel import Beat, Full, Resume, encode, join
+from trafficfed.feed.client import FeedClient
+from trafficfed.feed.notes import Note
+from trafficfed.feed.server import Backlog, FeedServer
 from trafficfed.model import Row
-from trafficfed.nameserver.feed import FeedClient, FeedServer
-from trafficfed.nameserver.feed_server import Backlog
-from trafficfed.nameserver.frames import Beat, Full, Resume, encode, join
-from trafficfed.nameserver.notes import Note
 from trafficfed.table.codec import decode_delta, decode_snapshot
 from trafficfed.table.table import Table
 from trafficfed.testing.processes import free_port

@@ -9,12 +9,12 @@ from random import Random
 import pytest
 
 from trafficfed.errors import Refused, Transient
+from trafficfed.feed.channel import GREETING, PAYLOAD_LIMIT, Beat, Channel, NotAuthentic, encode, greet, join
+from trafficfed.feed.client import FeedClient
+from trafficfed.feed.notes import Note
+from trafficfed.feed.server import FOLLOWERS, FeedServer
 from trafficfed.model import ServiceKey
-from trafficfed.nameserver.feed_client import FeedClient
-from trafficfed.nameserver.feed_server import FOLLOWERS, FeedServer
-from trafficfed.nameserver.frames import GREETING, PAYLOAD_LIMIT, Beat, Channel, NotAuthentic, encode, greet, join
 from trafficfed.nameserver.index import Index
-from trafficfed.nameserver.notes import Note
 from trafficfed.nameserver.replica import Replica
 from trafficfed.table.table import Table
 from trafficfed.testing.nameservers import ask, values

@@ -6,7 +6,8 @@ from random import Random
 from typing import Protocol
 
 from trafficfed.errors import TrafficfedError, Transient
-from trafficfed.nameserver.frames import (
+from trafficfed.feed.addresses import host_and_port
+from trafficfed.feed.channel import (
     SILENCE_S,
     Beat,
     Change,
@@ -17,8 +18,7 @@ from trafficfed.nameserver.frames import (
     encode,
     join,
 )
-from trafficfed.nameserver.notes import Note, Tell
-from trafficfed.nameserver.settings import host_and_port
+from trafficfed.feed.notes import Note, Tell
 
 CONNECT_S = 5.0
 RETRY_FIRST_S, RETRY_LAST_S = 0.25, 1.0  # full jitter, doubled after every round of failures; a refused connection

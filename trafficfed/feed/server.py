@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from trafficfed.errors import ConfigError, Refused, Transient
-from trafficfed.model import Value
-from trafficfed.nameserver.frames import (
+from trafficfed.feed.addresses import host_and_port
+from trafficfed.feed.channel import (
     BEAT_S,
     SILENCE_S,
     Beat,
@@ -20,8 +20,8 @@ from trafficfed.nameserver.frames import (
     encode,
     greet,
 )
-from trafficfed.nameserver.notes import Note, Tell
-from trafficfed.nameserver.settings import host_and_port
+from trafficfed.feed.notes import Note, Tell
+from trafficfed.model import Value
 from trafficfed.table.codec import encode_delta, encode_snapshot
 from trafficfed.table.table import Delta, Table
 
