@@ -202,7 +202,8 @@ class Verdict(Value, frozen=True, kw_only=True):
 class OperatorControl(Value, frozen=True, kw_only=True):
     """Who told the fleet to do what, why and until when. ``cluster`` or ``service`` empty = all of them.
 
-    ``kind``: drain, force-up, force-down, freeze. ``until_s`` 0 = until undone.
+    ``kind``: drain, force-up, force-down, freeze. ``until_s`` 0 = until undone. ``id`` is what undoes it, empty where
+    nobody can.
     """
 
     kind: str
@@ -212,6 +213,7 @@ class OperatorControl(Value, frozen=True, kw_only=True):
     why: str = ""
     since_s: float = 0.0
     until_s: float = 0.0
+    id: str = ""
 
 
 class Where(Value, frozen=True, order=True):
