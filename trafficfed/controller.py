@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 
 from trafficfed.discovery.leaving import Leaving
 from trafficfed.discovery.resolver import Names
+from trafficfed.errors import Transient
 from trafficfed.gate import Gate
 from trafficfed.health.prober import Prober
 from trafficfed.kubernetes_api.wire import Event
-from trafficfed.model import Observation, ServiceKey, Verdict
+from trafficfed.model import Observation, OperatorControl, ServiceKey, Verdict
 from trafficfed.pipeline import Pipeline, Step
 from trafficfed.ports import Clock
 from trafficfed.reports import Report
@@ -49,6 +50,7 @@ class Controller:
         self._leaving: dict[ServiceKey, Leaving] = {}
         self._untold: set[ServiceKey] = set()
         self._complete = False
+        self._begun = False
         self._wake = asyncio.Event()
 
     def use(self, prober: Prober, names: Names) -> None:
@@ -87,10 +89,22 @@ class Controller:
         self.pipeline.forget(cluster)
         self._wake.set()
 
+    def control(self, controls: tuple[OperatorControl, ...]) -> None:
+        """Replace the operator controls: when this returns the table has them, and disk and feed were told.
+
+        Raises Transient before ``run`` has begun: the table may not be the one to go on from.
+        """
+        if not self._begun:
+            raise Transient("the controller is starting; try again in a moment")
+        self.pipeline.control(controls)
+        self._carry(self.pipeline.settle(self._clock.now_s()))
+        self._wake.set()  # an end of one of them may come before what is waited for
+
     # ------------------------------------------------------------------ what goes out
 
     async def run(self) -> None:
         """Settle until cancelled."""
+        self._begun = True
         self._carry(self.pipeline.open(self._clock.now_s()))
         while True:
             await self._nap()
