@@ -200,15 +200,118 @@ async def test_suspecting_from_within_the_sink_keeps_the_spacing() -> None:
     assert all(abs(gap - 1.0) <= LATEST_S for gap in gaps(probe.asked["192.0.2.1"]))
 
 
-async def test_a_target_that_hangs_is_not_probed_twice_at_once() -> None:
+async def test_a_target_that_hangs_is_not_probed_twice_at_once_while_nothing_is_suspected() -> None:
+    probe = ScriptedProbe(takes_s=3.0)
+    watched = Watched(probe)
+    watched.want(target(1, HealthCheck(scheme="tcp", interval_s=1.0)))
+    async with watched.running():
+        await asyncio.sleep(60)
+    assert probe.most_open == 1
+    assert all(gap >= 3.0 for gap in gaps(watched.times(1)))
+
+
+async def test_a_suspicious_target_is_probed_a_second_after_the_last_start_even_while_that_one_hangs() -> None:
     probe = ScriptedProbe(takes_s=3.0)
     watched = Watched(probe)
     watched.want(target(1))
     watched.prober.suspect(key(1), "eu", "192.0.2.1", True)
     async with watched.running():
         await asyncio.sleep(60)
+    assert probe.most_open == 3
+    assert all(1.0 - LATEST_S <= gap <= 1.0 + LATEST_S for gap in gaps(watched.times(1)))
+    assert len(watched.times(1)) - len(watched.seen) <= 3, "all but those under way have told"
+
+
+async def test_no_more_than_three_probes_of_a_suspicious_target_are_ever_under_way() -> None:
+    probe = ScriptedProbe(takes_s=9.0)
+    watched = Watched(probe)
+    watched.want(target(1))
+    watched.prober.suspect(key(1), "eu", "192.0.2.1", True)
+    async with watched.running():
+        await asyncio.sleep(90)
+    assert probe.most_open == 3
+    assert len(watched.times(1)) in (29, 30, 31)
+
+
+async def test_suspicion_does_not_wait_for_a_probe_that_already_hangs() -> None:
+    probe = ScriptedProbe(takes_s=3.0)
+    watched = Watched(probe)
+    watched.want(target(1))
+    async with watched.running():
+        while not probe.open:  # noqa: ASYNC110 - virtual time
+            await asyncio.sleep(0.01)
+        began_s = watched.times(1)[-1]
+        await asyncio.sleep(2.0)
+        watched.prober.suspect(key(1), "eu", "192.0.2.1", True)
+        await asyncio.sleep(0.5)
+    assert watched.times(1)[-1] - began_s == pytest.approx(2.0, abs=2 * LATEST_S)
+
+
+async def test_when_suspicion_ends_a_target_that_hangs_is_probed_once_at_a_time_again() -> None:
+    probe = ScriptedProbe(takes_s=3.0)
+    watched = Watched(probe)
+    watched.want(target(1))
+    watched.prober.suspect(key(1), "eu", "192.0.2.1", True)
+    async with watched.running():
+        await asyncio.sleep(10)
+        watched.prober.suspect(key(1), "eu", "192.0.2.1", False)
+        eager = len(watched.times(1))
+        await asyncio.sleep(3.1)
+        assert probe.open == 0
+        probe.most_open = 0
+        await asyncio.sleep(60)
     assert probe.most_open == 1
-    assert all(gap >= 3.0 for gap in gaps(watched.times(1)))
+    later = watched.times(1)[eager:]
+    assert len(later) in (5, 6, 7)
+    assert all(abs(gap - 10.0) <= LATEST_S for gap in gaps(later))
+
+
+async def test_a_hanging_death_is_known_a_timeout_and_a_second_after_its_first_sign() -> None:
+    watched = Watched(ScriptedProbe(takes_s=3.0))
+    watched.probe.errors["192.0.2.1"] = "timeout"
+    watched.want(target(1))
+    async with watched.running():
+        while not watched.seen:  # noqa: ASYNC110 - virtual time
+            await asyncio.sleep(0.01)
+        watched.prober.suspect(key(1), "eu", "192.0.2.1", True)
+        await asyncio.sleep(10)
+    failures = [seen.at_s for seen in watched.seen]
+    assert failures[2] - failures[0] <= 4.0 + 3 * LATEST_S
+
+
+async def test_what_began_before_a_probe_that_has_already_told_is_out_of_date_and_not_told() -> None:
+    """The target comes back: a probe that began meanwhile says so before those that hang have given up."""
+    probe = ScriptedProbe(takes_s=3.0)
+    probe.errors["192.0.2.1"] = "timeout"
+    watched = Watched(probe)
+    watched.want(target(1))
+    watched.prober.suspect(key(1), "eu", "192.0.2.1", True)
+    async with watched.running():
+        await asyncio.sleep(10.5)
+        failed = len(watched.seen)
+        probe.takes_s = 0.1
+        probe.errors.clear()
+        await asyncio.sleep(10)
+    assert failed >= 6
+    assert not any(seen.passed for seen in watched.seen[:failed])
+    told = [seen.passed for seen in watched.seen[failed:]]
+    assert True in told
+    assert all(told[told.index(True) :]), "no failure from before it came back is told after the first pass"
+
+
+async def test_a_suspicious_target_that_leaves_takes_all_its_probes_with_it() -> None:
+    probe = ScriptedProbe(takes_s=3.0)
+    watched = Watched(probe)
+    watched.want(target(1), target(2))
+    watched.prober.suspect(key(1), "eu", "192.0.2.1", True)
+    async with watched.running():
+        await asyncio.sleep(8.5)
+        assert probe.open >= 3
+        watched.prober.set_targets(key(1), ())
+        asked = len(watched.times(1))
+        await asyncio.sleep(20)
+        assert watched.prober.in_flight <= 1
+    assert len(watched.times(1)) == asked
 
 
 async def test_no_more_probes_start_in_a_tick_than_the_bound_and_none_is_lost() -> None:

@@ -7,6 +7,10 @@ its turn, suspicious targets first, and shows as lateness; nothing is dropped.
 
 While any target is suspicious the vantage itself is too: its anchors are then probed as suspicious targets are, so that
 one which is cut off is known to be before its failures count.
+
+A suspicious target is probed again at its spacing even while the last probe hangs, so that one that takes every
+connection and says nothing is known to be dead about ``timeout_s`` + 1 s after its first sign, not three timeouts
+later. What a probe then says that began before another whose result is known is out of date, and not told.
 """
 
 import asyncio
@@ -30,6 +34,8 @@ IN_FLIGHT = 4096
 """
 SHORTEST_NAP_S = 0.001
 """Some event loops take a shorter timer for none at all and spin until it is due."""
+OVERLAP = 3
+"""How many probes of one suspicious target may be under way: the timeout over the spacing, at their defaults."""
 FIRST_WITHIN_S = 1.0
 """A new target is probed within this time, however long its interval: it serves only after its first pass."""
 
@@ -39,18 +45,28 @@ def _deaf(event: object) -> None:
 
 
 class _Job:
-    """One target's place in the schedule. ``ticket`` tells its one valid entry on the wheel from outdated ones."""
+    """One target's place in the schedule. ``ticket`` tells its one valid entry on the wheel from outdated ones.
 
-    __slots__ = ("due_s", "fraction", "started_s", "suspicious", "target", "task", "ticket")
+    ``due_s`` is None while it has none, as while its probe is under way. ``told_s`` is when the probe began whose
+    result was told last.
+    """
+
+    __slots__ = ("due_s", "fraction", "started_s", "suspicious", "target", "tasks", "ticket", "told_s")
 
     def __init__(self, target: Target, fraction: float) -> None:
         self.target = target
         self.fraction = fraction
-        self.due_s = 0.0
+        self.due_s: float | None = None
         self.started_s = -math.inf
+        self.told_s = -math.inf
         self.ticket = 0
         self.suspicious = False
-        self.task: asyncio.Task[None] | None = None
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def may_start(self) -> bool:
+        """Whether one more probe may be under way."""
+        return len(self.tasks) < (OVERLAP if self.suspicious else 1)
 
     def next_due_s(self, now_s: float) -> float:
         """The next slot of its own phase at least half an interval after the last start; sooner on suspicion."""
@@ -156,9 +172,11 @@ class Prober:
             return
         job.suspicious = on
         now_s = self._clock.monotonic_s()
-        # One that is due keeps its turn, and one under way is scheduled when it ends.
-        if job.due_s > now_s:
+        if not job.may_start:
+            self._unschedule(job)  # it is scheduled when a probe of it ends
+        elif job.due_s is None or job.due_s > now_s:
             self._schedule(job, job.next_due_s(now_s))
+        # One that is due keeps its turn.
 
     def _begin(self, target: Target) -> _Job:
         name = f"{self._vantage} {target.service} {target.cluster} {target.address}"
@@ -170,8 +188,12 @@ class Prober:
     def _stop(self, job: _Job) -> None:
         job.ticket = -1
         self._suspicious.discard(job)
-        if job.task is not None:
-            job.task.cancel()
+        for task in job.tasks:
+            task.cancel()
+
+    def _unschedule(self, job: _Job) -> None:
+        job.ticket += 1
+        job.due_s = None
 
     def _schedule(self, job: _Job, due_s: float) -> None:
         job.ticket += 1
@@ -194,16 +216,20 @@ class Prober:
     def _start(self, group: asyncio.TaskGroup, job: _Job, now_s: float) -> None:
         self._started_in_tick += 1
         self._in_flight += 1
-        late_s = now_s - job.due_s
-        job.started_s = now_s
-        job.task = group.create_task(self._probe(job, late_s), name=f"probe {job.target.address}")
-        job.task.add_done_callback(lambda _: self._ended(job))
+        late_s = 0.0 if job.due_s is None else now_s - job.due_s
+        job.due_s, job.started_s = None, now_s
+        task = group.create_task(self._probe(job, now_s, late_s), name=f"probe {job.target.address}")
+        job.tasks.add(task)
+        task.add_done_callback(lambda ended: self._ended(job, ended))
+        if job.may_start:
+            self._schedule(job, job.next_due_s(now_s))
 
-    async def _probe(self, job: _Job, late_s: float) -> None:
+    async def _probe(self, job: _Job, started_s: float, late_s: float) -> None:
         target = job.target
         result = await self._try(target)
-        if result is None or job.ticket < 0:
+        if result is None or job.ticket < 0 or started_s < job.told_s:
             return
+        job.told_s = started_s
         seen = Observation(
             vantage=self._vantage,
             service=target.service,
@@ -230,11 +256,11 @@ class Prober:
             self._report(ProbeImpossible(target, str(error) or type(error).__name__))
             return None
 
-    def _ended(self, job: _Job) -> None:
+    def _ended(self, job: _Job, task: asyncio.Task[None]) -> None:
         """Runs however the probe ended, even when it was cancelled before its first step."""
-        job.task = None
+        job.tasks.discard(task)
         self._in_flight -= 1
-        if job.ticket >= 0:
+        if job.ticket >= 0 and job.due_s is None and job.may_start:
             self._schedule(job, job.next_due_s(self._clock.monotonic_s()))
         if self.waiting:
             self._wake.set()
