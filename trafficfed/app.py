@@ -22,7 +22,7 @@ from trafficfed.discovery.inventory import Inventory
 from trafficfed.discovery.resolver import DnsLookup, Names
 from trafficfed.disk import Disk
 from trafficfed.errors import ConfigError, Refused, TrafficfedError, Transient
-from trafficfed.feed.channel import Resume
+from trafficfed.feed.messages import Resume
 from trafficfed.feed.notes import Note
 from trafficfed.feed.server import FeedServer
 from trafficfed.gate import Gate

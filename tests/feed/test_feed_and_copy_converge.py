@@ -9,8 +9,9 @@ from random import Random
 import pytest
 
 from trafficfed.errors import Refused, Transient
-from trafficfed.feed.channel import GREETING, PAYLOAD_LIMIT, Beat, Channel, NotAuthentic, encode, greet, join
+from trafficfed.feed.channel import GREETING, PAYLOAD_LIMIT, Channel, NotAuthentic, greet, join
 from trafficfed.feed.client import FeedClient
+from trafficfed.feed.messages import Beat, encode
 from trafficfed.feed.notes import Note
 from trafficfed.feed.server import FOLLOWERS, FeedServer
 from trafficfed.model import ServiceKey
@@ -133,8 +134,8 @@ async def channels() -> AsyncIterator[tuple[Channel, Channel, asyncio.StreamWrit
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     down_reader, down_writer = await accepted.get()
     async with asyncio.TaskGroup() as group:
-        greeting = group.create_task(greet(down_reader, down_writer, KEY))
-        joining = group.create_task(join(reader, writer, KEY))
+        greeting = group.create_task(greet(down_reader, down_writer, lambda identity: KEY))
+        joining = group.create_task(join(reader, writer, "nameserver", KEY))
     yield greeting.result(), joining.result(), down_writer
     writer.close()
     down_writer.close()

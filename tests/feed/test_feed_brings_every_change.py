@@ -8,8 +8,9 @@ from random import Random
 import pytest
 
 from trafficfed.errors import ConfigError, Refused
-from trafficfed.feed.channel import Beat, Full, Resume, encode, join
+from trafficfed.feed.channel import join
 from trafficfed.feed.client import FeedClient
+from trafficfed.feed.messages import Beat, Full, Resume, encode
 from trafficfed.feed.notes import Note
 from trafficfed.feed.server import Backlog, FeedServer
 from trafficfed.model import Row
@@ -289,8 +290,8 @@ async def test_a_false_controller_is_not_believed() -> None:
     """One that answers the challenge without the key: recorded octets of another connection would be no better."""
 
     async def pretend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"trafficfed-feed/1\n" + bytes(32))
-        await reader.readexactly(18 + 64)
+        writer.write(b"trafficfed-feed/2\n" + bytes(32))
+        await reader.readexactly(18 + 32 + 1 + len("nameserver") + 32)
         writer.write(bytes(32))
         await reader.read()
         writer.close()
@@ -382,7 +383,7 @@ async def test_a_follower_that_says_something_else_is_turned_away_and_harms_nobo
     controller.commit()
     async with controller.up(), following(controller.address, copy=copy):
         reader, writer = await asyncio.open_connection("127.0.0.1", controller.port)
-        channel = await join(reader, writer, KEY)
+        channel = await join(reader, writer, "nameserver", KEY)
         await channel.send(encode(Full("x", b"mine")))
         assert await reader.read() == b""
         writer.close()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from trafficfed.errors import Refused
-from trafficfed.feed.channel import Beat, Resume
+from trafficfed.feed.messages import Beat, Resume
 from trafficfed.feed.notes import Note
 from trafficfed.model import Member, Row
 from trafficfed.nameserver.index import Index

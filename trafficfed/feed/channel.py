@@ -1,70 +1,32 @@
-"""The feed's messages on the wire: a mutual challenge with the shared key, then frames that nobody can forge.
+"""One authenticated connection: a mutual challenge with a shared key, then frames that nobody can forge.
 
-Each side proves that it knows the key by an HMAC-SHA256 (RFC 2104) over both sides' fresh nonces, so nothing that
-was recorded can be played again. Every later frame carries an HMAC over its position in the stream and its content,
-with a key of its own for each connection and direction. Nothing is encrypted: a table holds no secrets.
+The follower says who it is; the key is that identity's. Each side proves that it knows the key by an HMAC-SHA256
+(RFC 2104) over both sides' fresh nonces and the identity, so nothing that was recorded can be played again or by
+another. Every later frame carries an HMAC over its position in the stream and its content, with a key of its own for
+each connection and direction. Nothing is encrypted: a table holds no secrets.
 """
 
 import asyncio
 import hmac
+import re
 import secrets
 import struct
-
-import msgspec
+from collections.abc import Callable
 
 from trafficfed.errors import Refused, Transient
-from trafficfed.model import Value
+from trafficfed.feed.messages import Message, NotReadable, decode
 
-GREETING = b"trafficfed-feed/1\n"
+GREETING = b"trafficfed-feed/2\n"
 NONCE_OCTETS = 32
 MAC_OCTETS = 32
 HANDSHAKE_S = 5.0  # a stranger holds a connection no longer than this
 SEND_S = 30.0  # a follower that takes nothing for so long is dropped; it resumes later
-BEAT_S = 2.0  # how often a quiet feed says that it lives: as a leader renews its Lease
-SILENCE_S = 10.0  # a feed that says nothing for a lease time is gone
 PAYLOAD_LIMIT = 1 << 28  # octets; a table of 100,000 services is a quarter of it
+PIECE_OCTETS = 1 << 16  # how much of a large frame counts as a sign of life
+IDENTITY = re.compile(r"nameserver|(controller|vantage)/[A-Za-z0-9._-]{1,63}")
 
-
-class Resume(Value, frozen=True, tag=True):
-    """A follower's first message: where it stands, in the generations of the feed called ``epoch`` (empty = none).
-
-    ``services`` is how many it answers for at the moment.
-    """
-
-    epoch: str = ""
-    term: int = 0
-    generation: int = 0
-    services: int = 0
-
-
-class Full(Value, frozen=True, tag=True):
-    """A complete table, as the table's codec writes a snapshot. Changes of the same ``epoch`` continue it."""
-
-    epoch: str
-    data: bytes
-
-
-class Change(Value, frozen=True, tag=True):
-    """One delta, as the table's codec writes it."""
-
-    data: bytes
-
-
-class Beat(Value, frozen=True, tag=True):
-    """The controller lives, and this is its table's position: a follower that is elsewhere has missed something."""
-
-    term: int
-    generation: int
-
-
-Message = Resume | Full | Change | Beat
-
-_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Resume | Full | Change | Beat)
-
-
-def encode(message: Message) -> bytes:
-    """A message as a frame's payload."""
-    return msgspec.msgpack.encode(message)
+Keys = Callable[[str], bytes | None]
+"""The key of an identity, None where nobody is called so."""
 
 
 class NotAuthentic(Refused):
@@ -72,18 +34,27 @@ class NotAuthentic(Refused):
 
 
 class Channel:
-    """One authenticated connection, either side's view of it."""
+    """One authenticated connection, either side's view of it. ``identity`` is the follower's."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sending: bytes, receiving: bytes
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        identity: str,
+        sending: bytes,
+        receiving: bytes,
     ) -> None:
+        self.identity = identity
         self._reader = reader
         self._writer = writer
         self._sending, self._sent = sending, 0
         self._receiving, self._received = receiving, 0
 
     async def send(self, payload: bytes) -> None:
-        """Send one frame and wait until the connection takes more. Raises Transient where it is gone or stuck."""
+        """Send one frame and wait until the connection takes more. Raises Transient where it is gone or stuck.
+
+        Several tasks may send: frames go out whole and in the order of the calls.
+        """
         header = struct.pack(">QI", self._sent, len(payload))
         self._sent += 1
         try:
@@ -95,26 +66,33 @@ class Channel:
             raise Transient(f"the connection broke: {error or 'it takes nothing'}") from error
 
     async def receive(self, silence_s: float) -> Message:
-        """The next message. Raises Transient after ``silence_s`` without one or at the end, NotAuthentic if altered."""
-        try:
-            async with asyncio.timeout(silence_s):
-                length = await self._reader.readexactly(4)
-                mac = await self._reader.readexactly(MAC_OCTETS)
-                if int.from_bytes(length) > PAYLOAD_LIMIT:
-                    raise NotAuthentic(f"a frame of {int.from_bytes(length)} octets")
-                payload = await self._reader.readexactly(int.from_bytes(length))
-        except TimeoutError as error:
-            raise Transient(f"nothing was heard for {silence_s:g} s") from error
-        except (OSError, asyncio.IncompleteReadError) as error:
-            raise Transient("the other side closed the connection") from error
+        """The next message. Raises Transient after ``silence_s`` in which nothing came, or at the end of the
+        connection, NotAuthentic where a frame was altered or is none.
+        """
+        head = await self._read(4 + MAC_OCTETS, silence_s)
+        length, mac = head[:4], head[4:]
+        octets = int.from_bytes(length)
+        if octets > PAYLOAD_LIMIT:
+            raise NotAuthentic(f"a frame of {octets} octets")
+        pieces = [await self._read(min(PIECE_OCTETS, octets - at), silence_s) for at in range(0, octets, PIECE_OCTETS)]
+        payload = b"".join(pieces)
         expected = _mac(self._receiving, struct.pack(">Q", self._received) + length, payload)
         if not hmac.compare_digest(mac, expected):
             raise NotAuthentic("a frame fails its authentication")
         self._received += 1
         try:
-            return _DECODER.decode(payload)
-        except msgspec.DecodeError as error:
-            raise NotAuthentic(f"a frame does not decode: {error}") from error
+            return decode(payload)
+        except NotReadable as error:
+            raise NotAuthentic(str(error)) from error
+
+    async def _read(self, octets: int, silence_s: float) -> bytes:
+        try:
+            async with asyncio.timeout(silence_s):
+                return await self._reader.readexactly(octets)
+        except TimeoutError as error:
+            raise Transient(f"nothing was heard for {silence_s:g} s") from error
+        except (OSError, asyncio.IncompleteReadError) as error:
+            raise Transient("the other side closed the connection") from error
 
 
 def _mac(key: bytes, *parts: bytes) -> bytes:
@@ -124,34 +102,42 @@ def _mac(key: bytes, *parts: bytes) -> bytes:
     return made.digest()
 
 
-async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: bytes) -> Channel:
+async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, keys: Keys) -> Channel:
     """The controller's half of the challenge. Raises NotAuthentic, and proves nothing first, to who lacks the key."""
     mine = secrets.token_bytes(NONCE_OCTETS)
     writer.write(GREETING + mine)
-    answer = await _read(reader, len(GREETING) + NONCE_OCTETS + MAC_OCTETS)
-    theirs, proof = answer[len(GREETING) : -MAC_OCTETS], answer[-MAC_OCTETS:]
-    if not answer.startswith(GREETING) or not hmac.compare_digest(proof, _mac(key, b"follower", mine, theirs)):
-        raise NotAuthentic("it does not know the feed key")
-    writer.write(_mac(key, b"controller", mine, theirs))
-    down, up = _mac(key, b"down", mine, theirs), _mac(key, b"up", mine, theirs)
-    return Channel(reader, writer, sending=down, receiving=up)
+    if await _read(reader, len(GREETING)) != GREETING:
+        raise NotAuthentic("it speaks no feed of this version")
+    theirs = await _read(reader, NONCE_OCTETS)
+    name = await _read(reader, int.from_bytes(await _read(reader, 1)))
+    proof = await _read(reader, MAC_OCTETS)
+    identity = name.decode("ascii", "replace")
+    if not IDENTITY.fullmatch(identity):
+        raise NotAuthentic("it does not say who it is: nameserver, controller/NAME or vantage/NAME")
+    if (key := keys(identity)) is None:
+        raise NotAuthentic(f"nobody called {identity} is known here; add it to the configuration")
+    both = mine + theirs + name
+    if not hmac.compare_digest(proof, _mac(key, b"follower", both)):
+        raise NotAuthentic(f"{identity} does not know the feed key; give both the same")
+    writer.write(_mac(key, b"controller", both))
+    return Channel(reader, writer, identity, sending=_mac(key, b"down", both), receiving=_mac(key, b"up", both))
 
 
-async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: bytes) -> Channel:
+async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, identity: str, key: bytes) -> Channel:
     """The follower's half. Raises NotAuthentic where the other side is no controller that knows the key."""
     hello = await _read(reader, len(GREETING) + NONCE_OCTETS)
     if not hello.startswith(GREETING):
         raise NotAuthentic("it is no feed of this version")
-    theirs, mine = hello[len(GREETING) :], secrets.token_bytes(NONCE_OCTETS)
-    writer.write(GREETING + mine + _mac(key, b"follower", theirs, mine))
+    name, mine = identity.encode("ascii"), secrets.token_bytes(NONCE_OCTETS)
+    both = hello[len(GREETING) :] + mine + name
+    writer.write(GREETING + mine + len(name).to_bytes() + name + _mac(key, b"follower", both))
     try:
         proof = await _read(reader, MAC_OCTETS)
     except Transient as error:
-        raise NotAuthentic("it does not take our feed key; give both the same") from error
-    if not hmac.compare_digest(proof, _mac(key, b"controller", theirs, mine)):
+        raise NotAuthentic(f"it does not take our feed key as {identity}'s; give both the same") from error
+    if not hmac.compare_digest(proof, _mac(key, b"controller", both)):
         raise NotAuthentic("it does not know the feed key; give both the same")
-    down, up = _mac(key, b"down", theirs, mine), _mac(key, b"up", theirs, mine)
-    return Channel(reader, writer, sending=up, receiving=down)
+    return Channel(reader, writer, identity, sending=_mac(key, b"up", both), receiving=_mac(key, b"down", both))
 
 
 async def _read(reader: asyncio.StreamReader, octets: int) -> bytes:

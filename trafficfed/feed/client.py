@@ -7,17 +7,8 @@ from typing import Protocol
 
 from trafficfed.errors import TrafficfedError, Transient
 from trafficfed.feed.addresses import host_and_port
-from trafficfed.feed.channel import (
-    SILENCE_S,
-    Beat,
-    Change,
-    Full,
-    Message,
-    NotAuthentic,
-    Resume,
-    encode,
-    join,
-)
+from trafficfed.feed.channel import NotAuthentic, join
+from trafficfed.feed.messages import SILENCE_S, Beat, Change, Full, Message, Resume, encode
 from trafficfed.feed.notes import Note, Tell
 
 CONNECT_S = 5.0
@@ -95,7 +86,7 @@ class FeedClient:
             raise Transient(f"no connection within {CONNECT_S:g} s") from error
         self._writer = writer
         try:
-            channel = await join(reader, writer, self._key)
+            channel = await join(reader, writer, "nameserver", self._key)
             await channel.send(encode(self._copy.begin()))
             while True:
                 await self._take(await channel.receive(self._silence_s))

@@ -8,18 +8,8 @@ from collections.abc import Callable, Iterator
 
 from trafficfed.errors import ConfigError, Refused, Transient
 from trafficfed.feed.addresses import host_and_port
-from trafficfed.feed.channel import (
-    BEAT_S,
-    SILENCE_S,
-    Beat,
-    Change,
-    Channel,
-    Full,
-    NotAuthentic,
-    Resume,
-    encode,
-    greet,
-)
+from trafficfed.feed.channel import Channel, NotAuthentic, greet
+from trafficfed.feed.messages import BEAT_S, SILENCE_S, Beat, Change, Full, Resume, encode
 from trafficfed.feed.notes import Note, Tell
 from trafficfed.model import Value
 from trafficfed.table.codec import encode_delta, encode_snapshot
@@ -139,7 +129,7 @@ class FeedServer:
                 self._tell(Note("FeedFull", f"{name} was turned away: {FOLLOWERS} followers are connected"))
                 return
             try:
-                channel = await greet(reader, writer, self._key)
+                channel = await greet(reader, writer, lambda identity: self._key)
                 resume = await channel.receive(SILENCE_S)
                 if not isinstance(resume, Resume):
                     raise NotAuthentic("it did not say where it stands")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from trafficfed.errors import Refused
-from trafficfed.feed.channel import Beat, Resume
+from trafficfed.feed.messages import Beat, Resume
 from trafficfed.feed.notes import Note, Tell
 from trafficfed.model import ServiceKey
 from trafficfed.nameserver.index import Index
