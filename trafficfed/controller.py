@@ -14,9 +14,10 @@ from trafficfed.gate import Gate
 from trafficfed.health.prober import Prober
 from trafficfed.kubernetes_api.wire import Event
 from trafficfed.model import Observation, OperatorControl, ServiceKey, Verdict
-from trafficfed.pipeline import Pipeline, Step
+from trafficfed.pipeline import Pipeline
 from trafficfed.ports import Clock
 from trafficfed.reports import Report
+from trafficfed.step import Step
 from trafficfed.table.table import Delta
 from trafficfed.zones.publication import Publication
 

@@ -2,6 +2,10 @@
 
 Events only mark services; ``settle`` then folds, judges and decides each marked service once, however many events
 there were, and commits all that changed as one delta. The caller carries the Step out: disk, feed, prober, publishers.
+
+Only a leader commits. Who does not lead holds the leader's last table and decides all the same: what it judges
+otherwise lies over that table as an overlay, and what it would declare otherwise is only noted. Both become its own
+table's when it takes over, without a list or a probe more.
 """
 
 import heapq
@@ -9,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from msgspec.structs import replace
 
+from trafficfed.aims import Aims, Place
 from trafficfed.discovery.endpoints import Resolved
 from trafficfed.discovery.fold import Folded, fold, never_resolved
 from trafficfed.discovery.inventory import Inventory, Taken
@@ -25,9 +30,9 @@ from trafficfed.model import (
     ServiceKey,
     Source,
     Target,
-    Value,
     Verdict,
 )
+from trafficfed.overlay import Overlay
 from trafficfed.reports import (
     ClusterChanged,
     Decided,
@@ -37,28 +42,19 @@ from trafficfed.reports import (
     VerdictChanged,
 )
 from trafficfed.steering.decide import decide, given_out
-from trafficfed.table.table import Delta, Table
+from trafficfed.step import Step
+from trafficfed.table.table import Delta, Snapshot, Table
 
-Place = tuple[ServiceKey, str, str]
-"""Service, cluster and address: one target."""
-
-
-class Step(Value, frozen=True, kw_only=True):
-    """What one settling came to. ``targets`` replace those of their service; ``suspicions`` switch fast probing.
-
-    ``decided`` are the services whose row, as publication sees it, changed; ``leaving`` what left them with a cause.
-    """
-
-    delta: Delta | None = None
-    decided: tuple[ServiceKey, ...] = ()
-    leaving: Mapping[ServiceKey, Leaving] = {}
-    targets: tuple[tuple[ServiceKey, tuple[Target, ...]], ...] = ()
-    suspicions: tuple[tuple[Place, bool], ...] = ()
-    reports: tuple[ReportEvent, ...] = ()
+COMPARED_AT_ONCE = 100
+"""Services of which a controller that does not lead compares its own view with the leader's at a stretch, some 30 ms:
+nobody waits for that, and events and probes come in between."""
 
 
 class Pipeline:
-    """Owns the table for writing. Times are UTC seconds; nothing here looks at a clock."""
+    """Owns the table for writing. Times are UTC seconds; nothing here looks at a clock.
+
+    ``leads`` tells whether it commits to the table; else the table is what ``mirror`` and ``mirror_change`` make it.
+    """
 
     def __init__(
         self,
@@ -67,7 +63,15 @@ class Pipeline:
         records: Records,
         clusters: Mapping[str, Cluster],
         resolved: Resolved = never_resolved,
+        *,
+        leads: bool = True,
     ) -> None:
+        self.leads = leads
+        self._overlay = Overlay(table.rows)
+        self._differing: set[ServiceKey] = set()
+        self._mirrored: set[ServiceKey] = set()
+        self._uncovered: set[ServiceKey] = set()
+        self._local: tuple[OperatorControl, ...] = ()
         self.table, self.inventory, self.records = table, inventory, records
         self._clusters, self._resolved = clusters, resolved
         self._folding: set[ServiceKey] = set()
@@ -77,8 +81,7 @@ class Pipeline:
         self._controls: tuple[OperatorControl, ...] | None = None
         self._wakes: list[tuple[float, ServiceKey]] = []
         self._wake_of: dict[ServiceKey, float] = {}
-        self._suspected: dict[ServiceKey, frozenset[tuple[str, str]]] = {}
-        self._probed: dict[ServiceKey, tuple[Target, ...]] = {}
+        self._aims = Aims()
         self._refused: dict[ServiceKey, tuple[Refusal, ...]] = {}
 
     # ------------------------------------------------------------------ what comes in
@@ -89,6 +92,7 @@ class Pipeline:
         for row in self.table.rows.values():
             self.records.follow(row, now_s)
             self._judging[row.key] = "start"
+        self._mirrored.update(() if self.leads else self.table.rows)
         return self.settle(now_s)
 
     def take(self, cluster: str, event: Event, now_s: float) -> frozenset[ServiceKey]:
@@ -116,8 +120,68 @@ class Pipeline:
     def control(self, controls: tuple[OperatorControl, ...]) -> None:
         """Replace the operator controls."""
         self._controls = controls
-        for key in self.table.rows:
-            self._judging.setdefault(key, "control")
+        self._mark(self.table.rows, "control")
+
+    # ------------------------------------------------------------------ leading and following
+
+    def lead(self, term: int, now_s: float) -> Step:
+        """Take over: a new term begins with the table as this controller sees it. Raises Refused unless terms grow."""
+        self.table.begin_term(term)
+        self.leads = True
+        if self._local:
+            self._controls, self._local = self.controls, ()
+        self._folding |= self._differing
+        self._differing.clear()
+        return self.settle(now_s, self._overlay.take())
+
+    def follow(self) -> None:
+        """Commit no more; the table stays the last one that a leader made until another leader tells its own."""
+        self.leads = False
+        self._keep_own_sources()
+
+    def mirror(self, snapshot: Snapshot, now_s: float) -> None:
+        """Hold the leader's table. Raises Refused for one of an older term; the table is as it was then."""
+        before = dict(self.table.rows)
+        controls = self.table.controls
+        self.table.adopt(snapshot)
+        changed = [row for row in self.table.rows.values() if before.get(row.key) != row]
+        self._mirror(changed, before.keys() - self.table.rows.keys(), self.table.controls != controls, now_s)
+
+    def mirror_change(self, delta: Delta, now_s: float) -> None:
+        """Follow the leader's table by one change. Raises Refused where it does not follow; a snapshot is due then."""
+        self.table.apply(delta)
+        self._mirror(delta.rows, delta.removed, delta.controls is not None, now_s)
+
+    def _mirror(
+        self, changed: Collection[Row], removed: Collection[ServiceKey], new_controls: bool, now_s: float
+    ) -> None:
+        self._folding |= self.inventory.know(self.table.sources, now_s)
+        self._keep_own_sources()
+        keys = {*(row.key for row in changed), *removed}
+        self._uncovered.update(self._overlay.lift(keys))
+        self._mirrored |= keys
+        self._folding |= keys
+        for row in changed:
+            self._mark(self.records.follow(row, now_s))
+            self._judging[row.key] = "leader"
+        for key in removed:
+            self._mark(self.records.forget(key))
+        if new_controls:
+            self._mark(self.table.rows, "control")
+
+    def control_here(self, controls: tuple[OperatorControl, ...]) -> None:
+        """Operator controls that no leader could be told of: they hold here, and become the table's on taking over."""
+        self._local = controls
+        self._mark(self.table.rows, "control")
+
+    def _keep_own_sources(self) -> None:
+        """What this controller sees of the clusters, for its own judgement and for the table once it leads."""
+        clusters = (self.inventory.source(name) for name in self._clusters)
+        self._sources.update((source.cluster, source) for source in clusters if source is not None)
+
+    def _mark(self, keys: Iterable[ServiceKey], cause: str = "readiness") -> None:
+        for key in keys:
+            self._judging.setdefault(key, cause)
 
     def _took(self, taken: Taken) -> frozenset[ServiceKey]:
         self._folding |= taken.dirty
@@ -146,6 +210,17 @@ class Pipeline:
         return tuple(refusal for key in sorted(self._refused) for refusal in self._refused[key])
 
     @property
+    def overlay(self) -> Mapping[ServiceKey, Row]:
+        """What this controller judges otherwise than the leader whose table it holds."""
+        return self._overlay.rows
+
+    @property
+    def controls(self) -> tuple[OperatorControl, ...]:
+        """The operator controls in force here."""
+        known = self.table.controls if self._controls is None else self._controls
+        return tuple(sorted({*known, *self._local}, key=lambda control: (control.since_s, repr(control))))
+
+    @property
     def waiting(self) -> int:
         """How many services are marked."""
         return len(self._folding | self._judging.keys())
@@ -164,22 +239,60 @@ class Pipeline:
 
     # ------------------------------------------------------------------ settling
 
-    def settle(self, now_s: float) -> Step:
-        """Fold, judge and decide what is marked, and commit it as one delta."""
+    def settle(self, now_s: float, overlay: Collection[Row] = ()) -> Step:
+        """Fold, judge and decide what is marked, and commit it as one delta; ``overlay`` are rows to commit with it."""
         self._wake(now_s)
+        if not self.leads:
+            return self._settle_beside(now_s)
         folded = {key: self._fold(key) for key in sorted(self._folding)}
         self._folding = {key for each in folded.values() for key in each.again}
-        settling = _Settling(self, folded, now_s)
+        settling = _Settling(self, folded, now_s, overlay)
         reports = [*self._sources_changed(), *self._refusals_changed(folded)]
         rows, removed = settling.run()
         return Step(
             delta=self._commit(rows, removed),
-            decided=tuple(sorted(settling.decided)),
+            uncovered=self._told(self._uncovered),
+            decided=tuple(sorted(settling.decided | set(self._told(self._mirrored)))),
             leaving=settling.leaving,
             targets=tuple(settling.targets),
             suspicions=tuple(settling.suspicions),
             reports=(*reports, *settling.reports),
         )
+
+    def _settle_beside(self, now_s: float) -> Step:
+        """Judge and decide without committing: what comes of it lies over the leader's table."""
+        for key in sorted(self._folding)[:COMPARED_AT_ONCE]:
+            self._compare(key)
+        settling = _Settling(self, {}, now_s)
+        for key in self._mirrored - self.table.rows.keys():
+            settling.drop(key)
+        rows, _ = settling.run()
+        overlaid, uncovered = self._overlay.lay(rows)
+        self._uncovered.update(uncovered)
+        self._uncovered.difference_update(row.key for row in overlaid)
+        return Step(
+            overlaid=overlaid,
+            uncovered=self._told(self._uncovered),
+            decided=self._told(self._mirrored),
+            targets=tuple(settling.targets),
+            suspicions=tuple(settling.suspicions),
+        )
+
+    def _compare(self, key: ServiceKey) -> None:
+        """Whether this controller would declare a service otherwise than the leader did: only noted until it leads."""
+        self._folding.discard(key)
+        folded, row = self._fold(key), self.table.rows.get(key)
+        self._refused.pop(key, None)
+        if folded.refusals:
+            self._refused[key] = folded.refusals
+        same = (folded.service, folded.endpoints) == ((row.service, row.endpoints) if row else (None, ()))
+        self._differing.discard(key) if same else self._differing.add(key)
+
+    @staticmethod
+    def _told(keys: set[ServiceKey]) -> tuple[ServiceKey, ...]:
+        told = tuple(sorted(keys))
+        keys.clear()
+        return told
 
     def _commit(self, rows: Collection[Row], removed: Collection[ServiceKey]) -> Delta | None:
         """One delta for all of it. A revision that moved on alone waits for company: a busy cluster whose objects are
@@ -240,16 +353,18 @@ class Pipeline:
 class _Settling:
     """One run over what is marked; may mark further services (a mass event concerns more than one)."""
 
-    def __init__(self, pipeline: Pipeline, folded: Mapping[ServiceKey, Folded], now_s: float) -> None:
+    def __init__(
+        self, pipeline: Pipeline, folded: Mapping[ServiceKey, Folded], now_s: float, overlay: Collection[Row] = ()
+    ) -> None:
         self._of, self._now_s = pipeline, now_s
         self._folded = folded
         self._sources = {**pipeline.table.sources, **pipeline._sources}
         for cluster in pipeline._forgotten:
             self._sources.pop(cluster, None)
-        self._controls = pipeline.table.controls if pipeline._controls is None else pipeline._controls
-        self._rows: dict[ServiceKey, Row] = {}
+        self._controls = pipeline.controls
+        self._rows: dict[ServiceKey, Row] = {row.key: row for row in overlay}
         self._removed: list[ServiceKey] = []
-        self.decided: set[ServiceKey] = set()
+        self.decided: set[ServiceKey] = set(self._rows)
         self.leaving: dict[ServiceKey, Leaving] = {}
         self.targets: list[tuple[ServiceKey, tuple[Target, ...]]] = []
         self.suspicions: list[tuple[Place, bool]] = []
@@ -262,7 +377,7 @@ class _Settling:
         while marked:
             key = next(iter(marked))
             cause = marked.pop(key)
-            row = self._rows.get(key) or self._of.table.rows.get(key)
+            row = self._rows.get(key) or self._of._overlay.row(key)
             if row is not None and key not in self._removed:
                 self._judge(row, cause)
         return self._rows.values(), self._removed
@@ -275,32 +390,34 @@ class _Settling:
             if before is not None:
                 self._remove(key)
             return
-        row = replace(before or Row(service=folded.service), service=folded.service, endpoints=folded.endpoints)
-        if row == before:
+        known = self._rows.get(key) or before or Row(service=folded.service)
+        row = replace(known, service=folded.service, endpoints=folded.endpoints)
+        if row == known and before is not None:
             return
         self._rows[key] = row
-        self._mark(self._of.records.follow(row, self._now_s))
+        self._of._mark(self._of.records.follow(row, self._now_s))
         self._of._judging[key] = "object"
 
     def _remove(self, key: ServiceKey) -> None:
+        self._rows.pop(key, None)
         self._removed.append(key)
         self.decided.add(key)
-        self._mark(self._of.records.forget(key))
-        self._of._judging.pop(key, None)
-        self._of.wake_at(key, None)
-        self._set_targets(key, ())
-        self._suspect(key, frozenset())
+        self._of._mark(self._of.records.forget(key))
+        self.drop(key)
         self.reports.append(Decided(key, "object", "gone"))
 
-    def _mark(self, keys: Iterable[ServiceKey]) -> None:
-        for key in keys:
-            self._of._judging.setdefault(key, "readiness")
+    def drop(self, key: ServiceKey) -> None:
+        """Probe and judge a service no more."""
+        self._of._judging.pop(key, None)
+        self._of.wake_at(key, None)
+        self.targets += self._of._aims.aim(key, ())
+        self.suspicions += self._of._aims.suspect(key, frozenset())
 
     def _judge(self, row: Row, cause: str) -> None:
         judged = self._of.records.judge(row, self._sources, self._controls, self._now_s)
         self._report_verdicts(row, judged.verdicts)
         self._of.wake_at(row.key, judged.wake_at_s)
-        self._suspect(row.key, frozenset(judged.suspicious))
+        self.suspicions += self._of._aims.suspect(row.key, frozenset(judged.suspicious))
         self._decide(replace(row, verdicts=judged.verdicts), cause)
 
     def _decide(self, row: Row, cause: str) -> None:
@@ -314,22 +431,7 @@ class _Settling:
         if known is None or decision != known.decision or row.endpoints != known.endpoints:
             self.decided.add(row.key)
         self._rows[row.key] = row
-        self._set_targets(row.key, targets(row))
-
-    def _set_targets(self, key: ServiceKey, wanted: tuple[Target, ...]) -> None:
-        if wanted != self._of._probed.get(key, ()):
-            self.targets.append((key, wanted))
-            if wanted:
-                self._of._probed[key] = wanted
-            else:
-                del self._of._probed[key]
-
-    def _suspect(self, key: ServiceKey, places: frozenset[tuple[str, str]]) -> None:
-        before = self._of._suspected.pop(key, frozenset())
-        if places:
-            self._of._suspected[key] = places
-        self.suspicions += [((key, *place), True) for place in sorted(places - before)]
-        self.suspicions += [((key, *place), False) for place in sorted(before - places)]
+        self.targets += self._of._aims.aim(row.key, targets(row))
 
     def _report_verdicts(self, row: Row, after: tuple[Verdict, ...]) -> None:
         if after is row.verdicts:

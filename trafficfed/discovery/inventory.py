@@ -111,6 +111,28 @@ class Inventory:
         orphans = [_orphaned(self._table_sources.get(name) or Source(cluster=name), now_s) for name in gone]
         return tuple(sorted([*self._sources.values(), *orphans], key=lambda source: source.cluster))
 
+    def know(self, sources: Mapping[str, Source], now_s: float) -> frozenset[ServiceKey]:
+        """Take over what a leader has learnt of the clusters' API servers, and what an operator told it of them.
+
+        Returns the services to fold again, as their cluster's view is trusted now, or no longer is.
+        """
+        dirty: set[ServiceKey] = set()
+        for name, view in self._views.items():
+            known, own = sources.get(name), self._sources[name]
+            if known is None or not known.uid:
+                continue
+            if known.uid != own.uid:
+                own = replace(own, uid=known.uid, revision=known.revision, went_back=known.went_back)
+            elif known.freshness is Freshness.FRESH:
+                own = replace(own, went_back=False)
+            self._sources[name] = own  # what is trusted follows from it
+            view.missing = {key for key in view.missing if self._departures.has(name, key)}
+            if view.trusted != (trusted := self._is_trusted(view)):
+                view.trusted = trusted
+                dirty |= self._all_of(view)
+            self._sources[name] = self._assessed(view, own, now_s)
+        return frozenset(dirty)
+
     def take(self, cluster: str, event: wire.Event, now_s: float) -> Taken:
         """Fold in one event of one cluster; the cost follows the change, save for complete lists."""
         view = self._views.get(cluster)

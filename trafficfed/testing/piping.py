@@ -6,8 +6,9 @@ from trafficfed.discovery.inventory import Inventory
 from trafficfed.health.records import Records
 from trafficfed.kubernetes_api import wire
 from trafficfed.model import Cluster, Decision, HealthCheck, Observation, Row, ServiceKey, Source, Verdict, Zone
-from trafficfed.pipeline import Pipeline, Step
+from trafficfed.pipeline import Pipeline
 from trafficfed.reports import ReportEvent
+from trafficfed.step import Step
 from trafficfed.table.codec import decode_snapshot, encode_snapshot
 from trafficfed.table.table import Table
 from trafficfed.testing.folding import NAMESPACE
@@ -27,10 +28,12 @@ class PipedFleet:
         clusters: Iterable[Cluster | str] = ("eu", "us", "ap"),
         zones: Sequence[Zone] = (Zone(name="example.org", open=True),),
         vantage: str = "here",
+        *,
+        leads: bool = True,
     ) -> None:
         known = (Cluster(name=each) if isinstance(each, str) else each for each in clusters)
         self.clusters = {cluster.name: cluster for cluster in known}
-        self.zones, self.vantage = zones, vantage
+        self.zones, self.vantage, self.leads = zones, vantage, leads
         self.now_s = 1_000_000.0
         self.servers = {name: f"uid-{name}" for name in self.clusters}
         self._revision = 0
@@ -41,7 +44,7 @@ class PipedFleet:
     def open(self, table: Table) -> None:
         """A new process over a table."""
         inventory = Inventory(self.clusters, self.zones, table.rows, table.sources)
-        self.pipeline = Pipeline(table, inventory, Records({}, self.now_s), self.clusters)
+        self.pipeline = Pipeline(table, inventory, Records({}, self.now_s), self.clusters, leads=self.leads)
         self.last = self._heard(self.pipeline.open(self.now_s))
 
     def restart(self) -> None:
@@ -60,6 +63,30 @@ class PipedFleet:
         self.reports += step.reports
         self.steps.append(step)
         return step
+
+    # ------------------------------------------------------------------ leaders
+
+    def mirror(self, leader: "PipedFleet") -> Step:
+        """Hold another controller's table, as its feed brings it."""
+        self.pipeline.mirror(decode_snapshot(encode_snapshot(leader.table.snapshot())), self.now_s)
+        return self.settle()
+
+    def hear(self, leader: "PipedFleet") -> Step:
+        """Follow by every change that another controller has committed since."""
+        for step in leader.steps:
+            if step.delta is not None and step.delta.generation > self.table.generation:
+                self.pipeline.mirror_change(step.delta, self.now_s)
+        return self.settle()
+
+    def lead(self, term: int) -> Step:
+        self.leads = True
+        self.last = self._heard(self.pipeline.lead(term, self.now_s))
+        return self.last
+
+    def follow(self) -> Step:
+        self.leads = False
+        self.pipeline.follow()
+        return self.settle()
 
     # ------------------------------------------------------------------ clusters
 
@@ -147,7 +174,9 @@ class PipedFleet:
         return ServiceKey("default", NAMESPACE, name)
 
     def row(self, name: str) -> Row:
-        return self.table.rows[self.key(name)]
+        """The row as this controller judges it: the table's, or its own over a leader's."""
+        key = self.key(name)
+        return self.pipeline.overlay.get(key) or self.table.rows[key]
 
     def decision(self, name: str) -> Decision:
         decision = self.row(name).decision
