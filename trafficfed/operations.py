@@ -7,16 +7,19 @@ from trafficfed.controller import Controller
 from trafficfed.errors import ConfigError
 from trafficfed.model import Client, Cluster, Freshness, Refusal
 from trafficfed.observe.journal import Journal
+from trafficfed.observe.operations import ControlRequest, UndoRequest
 from trafficfed.observe.showing import (
     Rtt,
     change_view,
     cluster_views,
+    control_view,
     explain_view,
     refusal_view,
     service_view,
 )
 from trafficfed.observe.stored import unknown_name
 from trafficfed.observe.views import (
+    ControlsView,
     DoneView,
     ExplainView,
     HeldView,
@@ -24,8 +27,10 @@ from trafficfed.observe.views import (
     ProviderView,
     StatusView,
 )
+from trafficfed.ordering import Accept, Ordering
 from trafficfed.ports import Clock
 from trafficfed.steering.explain import explain
+from trafficfed.steering.orders import Order, after, standing
 from trafficfed.zones.brakes import Held
 from trafficfed.zones.publication import Outlet, is_in
 
@@ -64,10 +69,13 @@ class ControllerOperations:
         rtt: Rtt,
         locate: Callable[[str], Client],
         propagation: Propagates | None = None,
+        accept: Accept | None = None,
     ) -> None:
+        """``accept`` carries operators' orders out; without it they are committed to this controller's table."""
         self._controller, self._clusters, self._owner = controller, clusters, owner
         self._clock, self._journal, self._rtt, self._locate = clock, journal, rtt, locate
         self._propagation = propagation
+        self._ordering = Ordering(controller.pipeline.table, clusters, accept or self._commit)
 
     def ready(self) -> tuple[bool, tuple[str, ...]]:
         waiting = self._controller.gate.waiting_for()
@@ -84,9 +92,13 @@ class ControllerOperations:
             term=table.term,
             generation=table.generation,
             clusters=cluster_views(self._clusters.values(), table.sources, table.rows.values(), self._clock.now_s()),
-            services=tuple(service_view(row, self._rtt) for _, row in sorted(table.rows.items())),
+            services=tuple(
+                service_view(row, self._rtt, table.controls, self._clock.now_s())
+                for _, row in sorted(table.rows.items())
+            ),
             refusals=tuple(map(refusal_view, self._refusals())),
             held=self._held(),
+            controls=self.controls().controls,
             providers=self._providers(),
             events=self._journal.recent(),
         )
@@ -144,6 +156,22 @@ class ControllerOperations:
         if self._propagation is not None:
             self._propagation.forget(cluster)
         return DoneView(message=f"cluster {cluster} is forgotten: all its endpoints leave")
+
+    def controls(self) -> ControlsView:
+        now_s = self._clock.now_s()
+        there = standing(self._controller.pipeline.table.controls, now_s)
+        return ControlsView(owner=self._owner, at_s=now_s, controls=tuple(map(control_view, there)))
+
+    async def control(self, wanted: ControlRequest) -> DoneView:
+        return await self._ordering.control(wanted, self._clock.now_s())
+
+    async def undo(self, wanted: UndoRequest) -> DoneView:
+        return await self._ordering.undo(wanted, self._clock.now_s())
+
+    async def _commit(self, order: Order) -> str:
+        """An order as a controller that is alone carries it out: in its own table, which is on its disk."""
+        self._controller.control(after(self._controller.pipeline.table.controls, order, self._clock.now_s()))
+        return ""
 
     def _refusals(self) -> tuple[Refusal, ...]:
         found = list(self._controller.pipeline.refusals)

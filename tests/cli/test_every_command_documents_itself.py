@@ -10,7 +10,8 @@ import pytest
 from trafficfed.cli.commands import ALL
 from trafficfed.cli.group import trafficfed as group
 
-WITH_OUTPUT = {"plan", "explain", "status", "confirm", "forget", "version"}
+CONTROLS = {"drain", "undrain", "freeze", "unfreeze", "controls"}
+WITH_OUTPUT = {"plan", "explain", "status", "confirm", "forget", "version"} | CONTROLS
 
 
 def test_the_commands_are_those_of_the_manual() -> None:

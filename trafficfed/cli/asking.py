@@ -41,7 +41,7 @@ def _status(settings: Settings) -> StatusView:
     try:
         return Controller(settings.api).get("/api/status", StatusView)
     except Unreachable as error:
-        table = _last_table(settings, error)
+        table = last_table(settings, error)
     from trafficfed.clock import SystemClock
     from trafficfed.observe.stored import stored_status
 
@@ -57,7 +57,7 @@ def explain(config: Path, hostname: str, client: str, output: str) -> int:
     try:
         view = Controller(settings.api).get("/api/explain", ExplainView, host=name, client=client)
     except Unreachable as error:
-        view = _stored_explanation(settings, _last_table(settings, error), name, client)
+        view = _stored_explanation(settings, last_table(settings, error), name, client)
     write(view, output, Screen.of_terminal(os.environ))
     return EXIT_UNREACHABLE if not view.live else 0 if view.serving else EXIT_FOUND
 
@@ -82,7 +82,8 @@ def _stored_explanation(settings: Settings, table: "Table", name: str, client: s
     return stored_explanation(table, name, who, clusters, SystemClock().now_s())
 
 
-def _last_table(settings: Settings, error: Unreachable) -> "Table":
+def last_table(settings: Settings, error: Unreachable) -> "Table":
+    """The table on disk, with a note that it is that one; raises ``error`` where there is none."""
     from trafficfed.observe.stored import stored_table
 
     try:

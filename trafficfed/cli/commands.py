@@ -1,31 +1,11 @@
 """What each sub-command takes. Their bodies import what does the work, so that ``--help`` loads none of it."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-CONFIG: Decorator = click.option(
-    "--config",
-    "-c",
-    type=click.Path(path_type=Path),
-    envvar="TRAFFICFED_CONFIG",
-    default=Path("trafficfed.yaml"),
-    show_default=True,
-    show_envvar=True,
-    help="The configuration file.",
-)
-OUTPUT: Decorator = click.option(
-    "--output",
-    "-o",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="How to write what was found.",
-)
+from trafficfed.cli import steering_commands
+from trafficfed.cli.options import CONFIG, OUTPUT
 
 
 @click.command(short_help="Run the controller.")
@@ -203,4 +183,16 @@ def version(output: str) -> int:
     return asking.version(output)
 
 
-ALL: tuple[click.Command, ...] = (run, nameserver, plan, explain, status, confirm, forget, crds, demo, version)
+ALL: tuple[click.Command, ...] = (
+    run,
+    nameserver,
+    plan,
+    explain,
+    status,
+    *steering_commands.ALL,
+    confirm,
+    forget,
+    crds,
+    demo,
+    version,
+)

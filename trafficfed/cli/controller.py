@@ -9,6 +9,7 @@ import msgspec
 from trafficfed.cli.failures import Unreachable
 from trafficfed.config.settings import ListenAddress
 from trafficfed.errors import ConfigError, Refused, TrafficfedError, Transient, Unsafe
+from trafficfed.model import Value
 from trafficfed.observe.views import View
 
 TIMEOUT_S = 10.0  # a plan over 10,000 names takes about a second; a hung controller must not hang the command
@@ -42,8 +43,13 @@ class Controller:
         """Order something; ``argument`` becomes the last part of the path."""
         return self._call("POST", f"{path}/{quote(argument, safe='')}", view, {"Authorization": f"Bearer {token}"})
 
-    def _call(self, method: str, path: str, view: type[V], headers: dict[str, str]) -> V:
-        status, body = self._exchange(method, path, headers)
+    def send(self, path: str, body: Value, view: type[V], token: str) -> V:
+        """Order something that takes more than a name to say."""
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        return self._call("POST", path, view, headers, msgspec.json.encode(body))
+
+    def _call(self, method: str, path: str, view: type[V], headers: dict[str, str], sent: bytes | None = None) -> V:
+        status, body = self._exchange(method, path, headers, sent)
         try:
             if status == 200:
                 return msgspec.json.decode(body, type=view)
@@ -51,10 +57,10 @@ class Controller:
         except msgspec.MsgspecError:
             raise Unreachable(f"{self._address} answers, but is no trafficfed controller of this version") from None
 
-    def _exchange(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
+    def _exchange(self, method: str, path: str, headers: dict[str, str], sent: bytes | None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self._address.host, self._address.port, timeout=TIMEOUT_S)
         try:
-            connection.request(method, path, headers={"Host": str(self._address), **headers})
+            connection.request(method, path, sent, {"Host": str(self._address), **headers})
             answer = connection.getresponse()
             return answer.status, answer.read()
         except OSError as error:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from trafficfed.cli.tables import Cell, Paint, clean, cut, table
 from trafficfed.observe.views import (
     ChangeView,
+    ControlsView,
+    ControlView,
     DoneView,
     ExplainView,
     HeldView,
@@ -74,6 +76,8 @@ def page(view: View, width: int, paint: Paint) -> Iterator[str]:
             yield from _plan(view, sheet)
         case ExplainView():
             yield from _explain(view, sheet)
+        case ControlsView():
+            yield from _controls(view, sheet)
         case DoneView(message=text) | VersionView(version=text):
             yield clean(text)
         case _:
@@ -115,8 +119,9 @@ def _standing(view: StatusView) -> tuple[str | Cell, ...]:
 def _service(service: ServiceView, now_s: float, sheet: _Page) -> Iterator[str]:
     yield ""
     state = Cell("serving", "good") if service.serving else Cell("nothing serves", "bad")
+    frozen = Cell(f"  frozen {service.frozen}" if service.frozen else "", "doubt")
     facts = f"  {','.join(service.steering)}  TTL {service.ttl} s  "
-    yield sheet.text(Cell(service.service, "title"), f"  {', '.join(service.hostnames)}", facts, state)
+    yield sheet.text(Cell(service.service, "title"), f"  {', '.join(service.hostnames)}", facts, state, frozen)
     rules = [
         (rule.where, ", ".join(rule.answer) or "nothing", ", ".join(rule.clusters), " > ".join(rule.standby))
         for rule in service.rules
@@ -147,6 +152,9 @@ def _target(target: TargetView, now_s: float) -> tuple[str | Cell, ...]:
 def _rest_of_status(view: StatusView, sheet: _Page) -> Iterator[str]:
     yield from _refusals(view.refusals, sheet)
     yield from _held(view.held, sheet)
+    yield from sheet.section(
+        "Operator controls", _CONTROL_TITLES, [_control(each, view.at_s) for each in view.controls]
+    )
     yield from sheet.section(
         "Providers",
         ("NAME", "KIND", "ZONE", "STATE", "NAMES", "PENDING", "MESSAGE"),
@@ -179,6 +187,29 @@ def _held(held: Sequence[HeldView], sheet: _Page) -> Iterator[str]:
         ("ID", "PROVIDER", "ZONE", "CLUSTER", "MESSAGE"),
         [(Cell(each.confirm_id, "doubt"), each.provider, each.zone, each.cluster, each.message) for each in held],
     )
+
+
+_CONTROL_TITLES = ("ID", "KIND", "CLUSTER", "SERVICE", "SINCE", "ENDS IN", "BY", "WHY")
+
+
+def _control(control: ControlView, now_s: float) -> tuple[str | Cell, ...]:
+    return (
+        control.id,
+        Cell(control.kind, "doubt"),
+        control.cluster or "all",
+        control.service or "all",
+        duration(now_s - control.since_s),
+        duration(control.until_s - now_s) if control.until_s else "never",
+        control.who,
+        control.why,
+    )
+
+
+def _controls(view: ControlsView, sheet: _Page) -> Iterator[str]:
+    if not view.controls:
+        yield "no operator control is in force"
+    else:
+        yield from sheet.table(_CONTROL_TITLES, [_control(each, view.at_s) for each in view.controls])
 
 
 def _plan(view: PlanView, sheet: _Page) -> Iterator[str]:

@@ -11,6 +11,7 @@ import hmac
 import ipaddress
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
@@ -20,10 +21,12 @@ from trafficfed.config.settings import ListenAddress
 from trafficfed.errors import ConfigError, Refused, TrafficfedError, Transient, Unsafe
 from trafficfed.model import Value
 from trafficfed.observe.metrics import CONTENT_TYPE, Metrics
-from trafficfed.observe.operations import Operations
+from trafficfed.observe.operations import ControlRequest, Operations, UndoRequest
+from trafficfed.steering.orders import BadOrder
 
-_STATUS = {ConfigError: 404, Unsafe: 409, Refused: 502, Transient: 503}
+_STATUS = {BadOrder: 400, ConfigError: 404, Unsafe: 409, Refused: 502, Transient: 503}
 _BACKLOG_S = 5.0  # how long open requests may take to end at shutdown; longer than any handler works
+V = TypeVar("V", bound=Value)
 
 
 class Failed(Value, frozen=True):
@@ -74,6 +77,9 @@ def application(operations: Operations, metrics: Metrics, token: str, hosts: Col
             web.get("/api/status", api.status),
             web.get("/api/explain", api.explain),
             web.get("/api/plan", api.plan),
+            web.get("/api/controls", api.controls),
+            web.post("/api/control", api.control),
+            web.post("/api/undo", api.undo),
             web.post("/api/confirm/{id}", api.confirm),
             web.post("/api/forget/{cluster}", api.forget),
         ]
@@ -125,6 +131,22 @@ class _Handlers:
 
     async def forget(self, request: web.Request) -> web.Response:
         return _json(await self._operations.forget(request.match_info["cluster"]))
+
+    async def controls(self, _: web.Request) -> web.Response:
+        return _json(self._operations.controls())
+
+    async def control(self, request: web.Request) -> web.Response:
+        return _json(await self._operations.control(await _body(request, ControlRequest)))
+
+    async def undo(self, request: web.Request) -> web.Response:
+        return _json(await self._operations.undo(await _body(request, UndoRequest)))
+
+
+async def _body(request: web.Request, kind: type[V]) -> V:
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadOrder(f"the body is no {kind.__name__}: {error}") from None
 
 
 def _guard_host(hosts: frozenset[str]) -> Middleware:

@@ -2,13 +2,38 @@
 
 from typing import Protocol
 
-from trafficfed.observe.views import DoneView, ExplainView, PlanView, StatusView
+from trafficfed.model import Value
+from trafficfed.observe.views import ControlsView, DoneView, ExplainView, PlanView, StatusView
+
+
+class ControlRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A control to come into force: ``drain`` or ``freeze``, of a cluster, a service, both or (freeze) everything.
+
+    ``service`` is ``clusterset/namespace/name``, ``namespace/name`` or one of its hostnames; ``for_s`` seconds, 0 =
+    until undone.
+    """
+
+    kind: str
+    cluster: str = ""
+    service: str = ""
+    who: str = ""
+    why: str = ""
+    for_s: float = 0.0
+
+
+class UndoRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The control of just this kind and extent is to end; or, whatever it is, the one with this ``id``."""
+
+    kind: str = ""
+    cluster: str = ""
+    service: str = ""
+    id: str = ""
 
 
 class Operations(Protocol):
     """Reads answer at once from state; writes wait for what they start. What cannot be done raises a TrafficfedError.
 
-    ``explain``, ``confirm`` and ``forget`` raise ConfigError where what was named does not exist.
+    What takes a name raises ConfigError where what was named does not exist.
     """
 
     def ready(self) -> tuple[bool, tuple[str, ...]]:
@@ -29,4 +54,16 @@ class Operations(Protocol):
 
     async def forget(self, cluster: str) -> DoneView:
         """Let all endpoints of a cluster that is no more leave."""
+        ...
+
+    def controls(self) -> ControlsView:
+        """The operator controls in force."""
+        ...
+
+    async def control(self, wanted: ControlRequest) -> DoneView:
+        """Bring a control into force, in place of the one of its kind and extent."""
+        ...
+
+    async def undo(self, wanted: UndoRequest) -> DoneView:
+        """End a control before its time."""
         ...

@@ -1,17 +1,31 @@
 """The table's values -> views: the same for the running controller and for a table read from disk."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from trafficfed.model import Cluster, Endpoint, NameChange, RecordSet, Refusal, Row, Rule, Source, Verdict, Where
+from trafficfed.model import (
+    Cluster,
+    Endpoint,
+    NameChange,
+    OperatorControl,
+    RecordSet,
+    Refusal,
+    Row,
+    Rule,
+    Source,
+    Verdict,
+    Where,
+)
 from trafficfed.observe.views import (
     ChangeView,
     ClusterView,
+    ControlView,
     ExplainView,
     RefusalView,
     RuleView,
     ServiceView,
     TargetView,
 )
+from trafficfed.steering.controls import cause, drain_of, freeze_of, in_force
 from trafficfed.steering.explain import Explanation
 
 Rtt = Callable[[str, str, str], float | None]
@@ -49,9 +63,12 @@ def _cluster(name: str, cluster: Cluster | None, source: Source | None, endpoint
     )
 
 
-def service_view(row: Row, rtt: Rtt = no_rtt) -> ServiceView:
-    """One row: what it answers and the evidence for it."""
+def service_view(
+    row: Row, rtt: Rtt = no_rtt, controls: Sequence[OperatorControl] = (), now_s: float = 0.0
+) -> ServiceView:
+    """One row: what it answers and the evidence for it, and what operators have to do with it."""
     service, decision = row.service, row.decision
+    freeze = freeze_of(controls, row, now_s)
     return ServiceView(
         service=str(row.key),
         hostnames=service.hostnames,
@@ -60,8 +77,9 @@ def service_view(row: Row, rtt: Rtt = no_rtt) -> ServiceView:
         serving=decision is not None and decision.serving,
         changed_s=row.changed_s,
         rules=tuple(map(_rule, decision.rules)) if decision else (),
-        targets=tuple(_targets(row, rtt)),
+        targets=tuple(_targets(row, rtt, in_force(controls, "drain", now_s))),
         origin=service.origin,
+        frozen=cause(freeze) or "by an operator" if freeze else "",
     )
 
 
@@ -75,15 +93,16 @@ def _rule(rule: Rule) -> RuleView:
     )
 
 
-def _targets(row: Row, rtt: Rtt) -> Iterable[TargetView]:
+def _targets(row: Row, rtt: Rtt, drains: Sequence[OperatorControl]) -> Iterable[TargetView]:
     verdicts = {(verdict.cluster, verdict.address): verdict for verdict in row.verdicts}
     for endpoint in row.endpoints:
+        drained = endpoint.drained or drain_of(drains, row.key, endpoint.cluster) is not None
         for address in endpoint.targets or endpoint.hostnames:
             verdict = verdicts.get((endpoint.cluster, address)) or Verdict(cluster=endpoint.cluster, address=address)
-            yield _target(endpoint, verdict, rtt(str(row.key), endpoint.cluster, address))
+            yield _target(endpoint, verdict, rtt(str(row.key), endpoint.cluster, address), drained=drained)
 
 
-def _target(endpoint: Endpoint, verdict: Verdict, rtt_s: float | None) -> TargetView:
+def _target(endpoint: Endpoint, verdict: Verdict, rtt_s: float | None, *, drained: bool) -> TargetView:
     return TargetView(
         cluster=verdict.cluster,
         address=verdict.address,
@@ -96,7 +115,21 @@ def _target(endpoint: Endpoint, verdict: Verdict, rtt_s: float | None) -> Target
         weight=endpoint.weight,
         tier=endpoint.tier,
         ready=endpoint.ready,
-        drained=endpoint.drained,
+        drained=drained,
+    )
+
+
+def control_view(control: OperatorControl) -> ControlView:
+    """A control as it is shown."""
+    return ControlView(
+        id=control.id,
+        kind=control.kind,
+        cluster=control.cluster,
+        service=control.service,
+        who=control.who,
+        why=control.why,
+        since_s=control.since_s,
+        until_s=control.until_s,
     )
 
 

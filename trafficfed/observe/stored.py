@@ -5,9 +5,10 @@ from pathlib import Path
 
 from trafficfed.errors import ConfigError
 from trafficfed.model import Client, Cluster
-from trafficfed.observe.showing import cluster_views, explain_view, service_view
-from trafficfed.observe.views import ExplainView, StatusView
+from trafficfed.observe.showing import cluster_views, control_view, explain_view, no_rtt, service_view
+from trafficfed.observe.views import ControlsView, ExplainView, StatusView
 from trafficfed.steering.explain import explain
+from trafficfed.steering.orders import standing
 from trafficfed.table.disk import SNAPSHOT, load
 from trafficfed.table.table import Table
 
@@ -30,8 +31,15 @@ def stored_status(table: Table, owner: str, clusters: tuple[Cluster, ...], now_s
         term=table.term,
         generation=table.generation,
         clusters=cluster_views(clusters, table.sources, table.rows.values(), now_s),
-        services=tuple(service_view(row) for _, row in sorted(table.rows.items())),
+        services=tuple(service_view(row, no_rtt, table.controls, now_s) for _, row in sorted(table.rows.items())),
+        controls=tuple(map(control_view, standing(table.controls, now_s))),
     )
+
+
+def stored_controls(table: Table, owner: str, now_s: float) -> ControlsView:
+    """The operator controls that the last table has, but for those that have expired since."""
+    controls = tuple(map(control_view, standing(table.controls, now_s)))
+    return ControlsView(owner=owner, at_s=now_s, live=False, controls=controls)
 
 
 def stored_explanation(

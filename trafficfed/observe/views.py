@@ -52,7 +52,10 @@ class RuleView(View, frozen=True, kw_only=True):
 
 
 class ServiceView(View, frozen=True, kw_only=True):
-    """One GlobalService: its names, answers and evidence. ``serving`` False = ``when_all_down`` decided."""
+    """One GlobalService: its names, answers and evidence. ``serving`` False = ``when_all_down`` decided.
+
+    ``frozen`` says by whom and why its answers change no more, empty where they do.
+    """
 
     service: str
     hostnames: tuple[str, ...]
@@ -63,6 +66,7 @@ class ServiceView(View, frozen=True, kw_only=True):
     rules: tuple[RuleView, ...] = ()
     targets: tuple[TargetView, ...] = ()
     origin: tuple[str, ...] = ()
+    frozen: str = ""
 
 
 class RefusalView(View, frozen=True, kw_only=True):
@@ -83,6 +87,28 @@ class HeldView(View, frozen=True, kw_only=True):
     provider: str = ""
     zone: str = ""
     cluster: str = ""
+
+
+class ControlView(View, frozen=True, kw_only=True):
+    """An operator control in force. ``cluster`` or ``service`` empty = all of them; ``until_s`` 0 = until undone."""
+
+    id: str
+    kind: str
+    cluster: str = ""
+    service: str = ""
+    who: str = ""
+    why: str = ""
+    since_s: float = 0.0
+    until_s: float = 0.0
+
+
+class ControlsView(View, frozen=True, kw_only=True):
+    """Everything ``trafficfed controls`` shows. ``live`` is False where it was read from the table on disk."""
+
+    owner: str
+    at_s: float
+    live: bool = True
+    controls: tuple[ControlView, ...] = ()
 
 
 class ProviderView(View, frozen=True, kw_only=True):
@@ -120,6 +146,7 @@ class StatusView(View, frozen=True, kw_only=True):
     services: tuple[ServiceView, ...] = ()
     refusals: tuple[RefusalView, ...] = ()
     held: tuple[HeldView, ...] = ()
+    controls: tuple[ControlView, ...] = ()
     providers: tuple[ProviderView, ...] = ()
     events: tuple[EventView, ...] = ()
 
@@ -164,7 +191,7 @@ class ExplainView(View, frozen=True, kw_only=True):
 
 
 class DoneView(View, frozen=True, kw_only=True):
-    """What a confirm or forget did, in one sentence."""
+    """What an order did, in a sentence or two."""
 
     message: str
 

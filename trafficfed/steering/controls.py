@@ -1,6 +1,6 @@
 """Which operator controls are in force, and for what."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from trafficfed.model import OperatorControl, Row, ServiceKey
 
@@ -27,12 +27,33 @@ def drain_of(drains: Sequence[OperatorControl], service: ServiceKey, cluster: st
 
 
 def freeze_of(controls: Sequence[OperatorControl], row: Row, now_s: float) -> OperatorControl | None:
-    """The freeze that holds this row's decision: one for its service, or for a cluster that has an endpoint of it."""
-    clusters = {endpoint.cluster for endpoint in row.endpoints}
-    for each in in_force(controls, "freeze", now_s):
-        if each.service in ("", str(row.key)) and (not each.cluster or each.cluster in clusters):
+    """The freeze that holds this row's decision: one for its service, or for a cluster that has a part in it.
+
+    A part in it has a cluster with an endpoint, and one whose endpoint is in the last decision, given out or standing
+    by: that it left is just what must change nothing.
+    """
+    freezes = in_force(controls, "freeze", now_s)
+    return freeze_over(freezes, row.key, _clusters_of(row)) if freezes else None
+
+
+def freeze_over(
+    freezes: Sequence[OperatorControl], service: ServiceKey, clusters: Collection[str]
+) -> OperatorControl | None:
+    """The first of these freezes that takes in a service with a part in each of these clusters, None where none does.
+
+    Whoever changes what is declared asks with the clusters before and after: under a freeze neither a new service nor
+    the end of one is taken in, as either would change answers.
+    """
+    for each in freezes:
+        if each.service in ("", str(service)) and (not each.cluster or each.cluster in clusters):
             return each
     return None
+
+
+def _clusters_of(row: Row) -> frozenset[str]:
+    rules = row.decision.rules if row.decision else ()
+    pools = (pool for rule in rules for pool in (rule.pool, *rule.standby))
+    return frozenset(endpoint.cluster for endpoint in row.endpoints) | {one.cluster for pool in pools for one in pool}
 
 
 def next_expiry_s(controls: Sequence[OperatorControl], now_s: float) -> float | None:

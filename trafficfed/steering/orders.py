@@ -19,6 +19,10 @@ Scope = tuple[str, str, str]
 """Kind, cluster and service: of one scope at most one control stands, the newest."""
 
 
+class BadOrder(ConfigError):
+    """What was ordered makes no sense, whatever the fleet is like; the text says what to write instead."""
+
+
 class Undo(Value, frozen=True):
     """The order to end one control, by its id."""
 
@@ -44,17 +48,17 @@ def named(control: OperatorControl) -> OperatorControl:
 
 
 def checked(control: OperatorControl, now_s: float) -> OperatorControl:
-    """The control with its id where it can be obeyed. Raises ConfigError with the one reason why not."""
+    """The control with its id where it can be obeyed. Raises BadOrder with the one reason why not."""
     if control.kind not in KINDS:
-        raise ConfigError(f"{control.kind!r} is no kind of control; there are {' and '.join(KINDS)}")
+        raise BadOrder(f"{control.kind!r} is no kind of control; there are {' and '.join(KINDS)}")
     if control.kind == DRAIN and not control.cluster:
-        raise ConfigError("a drain needs the cluster to take out")
+        raise BadOrder("a drain needs the cluster to take out")
     if not control.why.strip():
-        raise ConfigError("say why: whoever finds the control later has to know whether it may go")
+        raise BadOrder("say why: whoever finds the control later has to know whether it may go")
     if len(control.why) > LONGEST_WHY or not control.why.isprintable():
-        raise ConfigError(f"the reason must be one line of at most {LONGEST_WHY} characters")
+        raise BadOrder(f"the reason must be one line of at most {LONGEST_WHY} characters")
     if control.until_s and control.until_s <= now_s:
-        raise ConfigError("the control would be over before it begins; give it a time longer than 0")
+        raise BadOrder("the control would be over before it begins; give it a time longer than 0")
     return named(control)
 
 

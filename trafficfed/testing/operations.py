@@ -9,11 +9,12 @@ from trafficfed.config.settings import ListenAddress
 from trafficfed.errors import ConfigError, TrafficfedError
 from trafficfed.observe.http_api import serving
 from trafficfed.observe.metrics import Gauges, Metrics
-from trafficfed.observe.views import DoneView, ExplainView, PlanView, StatusView
+from trafficfed.observe.operations import ControlRequest, UndoRequest
+from trafficfed.observe.views import ControlsView, DoneView, ExplainView, PlanView, StatusView
 
 
 class ScriptedOperations:
-    """Answers with the views it holds, keeps its ``orders``, and raises ``failure`` instead where one is set."""
+    """Answers with the views it holds, keeps ``orders`` and what was ``wanted``, and raises ``failure`` where set."""
 
     def __init__(self) -> None:
         self.view = StatusView(owner="demo", at_s=1000.0)
@@ -22,6 +23,7 @@ class ScriptedOperations:
         self.reasons: tuple[str, ...] = ()
         self.failure: TrafficfedError | None = None
         self.orders: list[tuple[str, str]] = []
+        self.wanted: list[ControlRequest | UndoRequest] = []
 
     def ready(self) -> tuple[bool, tuple[str, ...]]:
         return not self.reasons, self.reasons
@@ -50,6 +52,20 @@ class ScriptedOperations:
         self._fail()
         self.orders.append(("forget", cluster))
         return DoneView(message=f"{cluster} is forgotten")
+
+    def controls(self) -> ControlsView:
+        self._fail()
+        return ControlsView(owner=self.view.owner, at_s=self.view.at_s, controls=self.view.controls)
+
+    async def control(self, wanted: ControlRequest) -> DoneView:
+        self._fail()
+        self.wanted.append(wanted)
+        return DoneView(message=f"{wanted.kind} of {wanted.cluster or 'all'}")
+
+    async def undo(self, wanted: UndoRequest) -> DoneView:
+        self._fail()
+        self.wanted.append(wanted)
+        return DoneView(message=f"{wanted.kind} of {wanted.cluster or 'all'} has ended")
 
     def _fail(self) -> None:
         if self.failure is not None:

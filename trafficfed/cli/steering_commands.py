@@ -1,0 +1,128 @@
+"""The commands by which operators take a hand in steering: drain, freeze, their ends, and what is in force."""
+
+from pathlib import Path
+
+import click
+
+from trafficfed.cli.options import CONFIG, FOR, OUTPUT, SERVICE, WHO, WHY
+
+
+@click.command(short_help="Take a cluster out of the answers.")
+@click.argument("cluster")
+@SERVICE
+@FOR
+@WHY
+@WHO
+@CONFIG
+@OUTPUT
+def drain(cluster: str, service: str, for_: str, why: str, who: str, config: Path, output: str) -> int:
+    """Take a CLUSTER's endpoints out of the answers, of all services or of one.
+
+    What is drained is given out only where nothing else serves: a drain never empties an answer. Draining what is
+    drained already replaces reason and time.
+
+    \b
+    Ends with 0 when done, 2 where no such cluster or service is known, 3 without a controller.
+    \b
+    Examples:
+      trafficfed drain eu --for 2h --why "kernel upgrade"
+      trafficfed drain eu --service shop/web --why "bad release"
+    """
+    from trafficfed.cli import ordering
+
+    return ordering.control(config, "drain", cluster, service, for_=for_, why=why, who=who, output=output)
+
+
+@click.command(short_help="End a cluster's drain.")
+@click.argument("cluster")
+@SERVICE
+@CONFIG
+@OUTPUT
+def undrain(cluster: str, service: str, config: Path, output: str) -> int:
+    """End the drain of a CLUSTER, or with --service that of one service there.
+
+    \b
+    Ends with 0 when done, 2 where no such drain is in force, 3 without a controller.
+    \b
+    Examples:
+      trafficfed undrain eu
+      trafficfed undrain eu --service shop/web
+    """
+    from trafficfed.cli import ordering
+
+    return ordering.undo(config, "drain", cluster, service, output)
+
+
+@click.command(short_help="Keep answers as they are.")
+@click.argument("cluster", default="")
+@SERVICE
+@click.option("--all", "everything", is_flag=True, help="Every service in every cluster.")
+@FOR
+@WHY
+@WHO
+@CONFIG
+@OUTPUT
+def freeze(
+    cluster: str, service: str, everything: bool, for_: str, why: str, who: str, config: Path, output: str
+) -> int:
+    """Keep answers exactly as they are: those of services with a part in CLUSTER, of one service, or all.
+
+    Neither verdicts nor declarations nor drains change a frozen answer. There is NO FAILOVER under a freeze: an
+    endpoint that dies is given out on. So state --for.
+
+    \b
+    Ends with 0 when done, 2 where no such cluster or service is known, 3 without a controller.
+    \b
+    Examples:
+      trafficfed freeze --service shop/web --for 15m --why "moving the database"
+      trafficfed freeze --all --for 10m --why "network work between the regions"
+    """
+    from trafficfed.cli import ordering
+
+    ordering.check_extent(cluster, service, everything=everything)
+    return ordering.control(config, "freeze", cluster, service, for_=for_, why=why, who=who, output=output)
+
+
+@click.command(short_help="End a freeze.")
+@click.argument("cluster", default="")
+@SERVICE
+@click.option("--all", "everything", is_flag=True, help="The freeze of everything.")
+@CONFIG
+@OUTPUT
+def unfreeze(cluster: str, service: str, everything: bool, config: Path, output: str) -> int:
+    """End the freeze of a CLUSTER, of one service, or of everything; what changed meanwhile changes answers then.
+
+    \b
+    Ends with 0 when done, 2 where no such freeze is in force, 3 without a controller.
+    \b
+    Examples:
+      trafficfed unfreeze --service shop/web
+      trafficfed unfreeze --all
+    """
+    from trafficfed.cli import ordering
+
+    ordering.check_extent(cluster, service, everything=everything)
+    return ordering.undo(config, "freeze", cluster, service, output)
+
+
+@click.command(short_help="List the drains and freezes in force.")
+@CONFIG
+@OUTPUT
+def controls(config: Path, output: str) -> int:
+    """List the operator controls in force: who ordered what, why and until when.
+
+    Asks the running controller; where none answers, those of the last table on disk are shown and the exit code is 3.
+
+    \b
+    Ends with 0 when they were read, 3 without a controller.
+    \b
+    Examples:
+      trafficfed controls
+      trafficfed controls --output json | jq -r '.controls[].id'
+    """
+    from trafficfed.cli import ordering
+
+    return ordering.controls(config, output)
+
+
+ALL: tuple[click.Command, ...] = (drain, undrain, freeze, unfreeze, controls)
