@@ -51,6 +51,8 @@ def test_more_than_seventy_percent_contradicted_discards(failing: int, discarded
     fleet.see("a", 0)
     fleet.see("b", 0)
     fleet.see("c", failing)
+    assert fleet.records.distrusted == frozenset(), "the others have not looked since"
+    fleet.see("a", 0, times=1)
     assert fleet.records.distrusted == ({"c"} if discarded else frozenset())
 
 
@@ -192,8 +194,11 @@ def test_distrust_that_begins_or_ends_has_every_row_judged_and_nothing_else_does
     assert fleet.see("a", 0, times=5) == 0
     fleet.see("b", 0)
     fleet.see("c", 0)
-    assert fleet.see("c", 10, times=3) == 29 + 10, "three failures each, one of them with all rows"
+    assert fleet.see("c", 10, times=3) == 30, "three failures each"
+    assert fleet.see("a", 0, times=1) == 7 + 10 + 2, "each is heard anew, the eighth with all rows"
     assert fleet.records.distrusted == {"c"}
+    assert fleet.see("b", 0, times=1) == 10
+    assert fleet.see("b", 0, times=5) == 0
 
 
 def test_a_service_that_leaves_takes_its_comparison_with_it() -> None:
@@ -201,6 +206,8 @@ def test_a_service_that_leaves_takes_its_comparison_with_it() -> None:
     fleet.see("a", 0)
     fleet.see("b", 0)
     fleet.see("c", 8)
+    fleet.see("b", 0)
+    assert fleet.records.distrusted == {"c"}
     for row in fleet.rows[:8]:
         fleet.records.forget(row.key)
     fleet.rows = fleet.rows[8:]

@@ -24,7 +24,7 @@ from trafficfed.health.evidence import Evidence, horizon_s
 from trafficfed.health.findings import Finding, find
 from trafficfed.health.latches import QUARANTINE_AFTER_S, latch, overrule
 from trafficfed.health.subject import Circumstances, Subject, subjects
-from trafficfed.health.voting import suspicious
+from trafficfed.health.voting import outdated_at_s, suspicious
 from trafficfed.health.wording import OPERATORS, describe
 from trafficfed.model import Row, State, Value, Verdict
 
@@ -63,7 +63,7 @@ def judge(subject: Subject, around: Circumstances, now_s: float) -> Judged:
     found = find(subject, around, now_s)
     verdict = _with_story(overrule(latch(subject, found, now_s), subject.control), subject, found, now_s)
     check = subject.check
-    certain_at_s = _certain_at_s(subject, verdict, around, now_s)
+    certain_at_s = _certain_at_s(subject, verdict, found, around, now_s)
     return Judged(
         verdict=verdict,
         wake_at_s=_earliest((certain_at_s, *_lapses(subject)), now_s),
@@ -129,14 +129,20 @@ def _with_story(verdict: Verdict, subject: Subject, found: Finding, now_s: float
     return before if told == before else told
 
 
-def _certain_at_s(subject: Subject, verdict: Verdict, around: Circumstances, now_s: float) -> float | None:
-    """When a hold ends, a stale view or an unseen address grows too old, or this process has watched long enough."""
+def _certain_at_s(
+    subject: Subject, verdict: Verdict, found: Finding, around: Circumstances, now_s: float
+) -> float | None:
+    """When a hold ends, a stale view or an unseen address grows too old, this process has watched long enough, or a
+    vantage had the time to look again.
+    """
+    check = subject.check
     return _earliest(
         (
             verdict.hold_until_s,
             subject.readiness.expires_s,
-            None if subject.check is None else around.watching_since_s + horizon_s(subject.check),
             None if subject.unseen_since_s is None else subject.unseen_since_s + QUARANTINE_AFTER_S,
+            None if check is None else around.watching_since_s + horizon_s(check),
+            *(() if check is None else outdated_at_s(found.voters, check)),
         ),
         now_s,
     )

@@ -121,7 +121,9 @@ class Records:
 
     def _trust(self, now_s: float) -> Collection[ServiceKey]:
         """Look at the vantages again; where one is trusted or distrusted anew, every row must be judged again."""
-        now = distrusted(self._vantages, self._comparison.standing, lambda v: self._anchors.cut_off(v, now_s))
+        now = distrusted(
+            self._vantages, self._comparison.standing, lambda v: self._anchors.cut_off(v, now_s), self.distrusted
+        )
         if now == self.distrusted:
             return ()
         if trusted_again := self.distrusted - now:

@@ -2,12 +2,13 @@
 
 A vantage is discarded when it fails more than 70 % of what the majority of the others see pass. Where nobody
 can contradict it, it is discarded when it also fails its anchors: things in at least two regions that have nothing
-to do with the endpoints (API servers, name servers, other controllers).
+to do with the endpoints (API servers, name servers, other controllers). Only who has looked since a failure began can
+contradict it: what others saw before that, or a vantage that died saw last, neither speaks against it nor for it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
-from trafficfed.health.evidence import Evidence, horizon_s
+from trafficfed.health.evidence import Evidence, Streak, horizon_s
 from trafficfed.model import HealthCheck, Observation, ServiceKey, Target, Value
 
 DISCARD_ABOVE_PERCENT = 70
@@ -61,24 +62,37 @@ class Anchors:
 
 
 class Standing(Value, frozen=True):
-    """One vantage against the others: of ``passing`` targets that most of them see pass, it sees ``failing`` fail."""
+    """One vantage against the others: of ``passing`` targets that most of them see pass, it sees ``failing`` fail.
+
+    ``alone`` counts the targets it holds to be down on which no other has reported since.
+    """
 
     passing: int = 0
     failing: int = 0
+    alone: int = 0
 
     @property
     def contradicted(self) -> bool:
         return 100 * self.failing > DISCARD_ABOVE_PERCENT * self.passing
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether nobody can contradict it in something that it says."""
+        return self.alone > 0 or not self.passing
+
+
+Share = tuple[str, bool | None]
+"""A vantage, and whether it goes with the others who see a target pass; None where it is alone with a failure."""
 
 
 class Comparison:
     """Counts, target by target, how each vantage stands against the others; an update costs one target's streaks."""
 
     def __init__(self) -> None:
-        self._shares: dict[object, tuple[tuple[str, bool], ...]] = {}
+        self._shares: dict[object, tuple[Share, ...]] = {}
         self._counts: dict[str, list[int]] = {}
 
-    def update(self, target: object, shares: tuple[tuple[str, bool], ...]) -> None:
+    def update(self, target: object, shares: tuple[Share, ...]) -> None:
         """Replace what one target contributes: ``compare`` of its evidence, or nothing when it is gone."""
         before = self._shares.get(target, ())
         if before == shares:
@@ -91,38 +105,51 @@ class Comparison:
             del self._shares[target]
 
     def standing(self, vantage: str) -> Standing:
-        passing, failing = self._counts.get(vantage, (0, 0))
-        return Standing(passing, failing)
+        passing, failing, alone = self._counts.get(vantage, (0, 0, 0))
+        return Standing(passing, failing, alone)
 
-    def _add(self, shares: tuple[tuple[str, bool], ...], sign: int) -> None:
-        for vantage, passed in shares:
-            count = self._counts.setdefault(vantage, [0, 0])
-            count[0] += sign
-            count[1] += 0 if passed else sign
+    def _add(self, shares: tuple[Share, ...], sign: int) -> None:
+        for vantage, agrees in shares:
+            count = self._counts.setdefault(vantage, [0, 0, 0])
+            count[0] += 0 if agrees is None else sign
+            count[1] += sign if agrees is False else 0
+            count[2] += sign if agrees is None else 0
 
 
 def compare(
     evidence: Evidence, cluster: str, check: HealthCheck, homes: Mapping[str, str], now_s: float
-) -> tuple[tuple[str, bool], ...]:
+) -> tuple[Share, ...]:
     """For each vantage whose others by majority see this target pass: whether it does not hold it to be down.
 
     Others are taken by their last result, the vantage itself by what it holds after ``fall``: else the first to see a
     death would be the one distrusted. Vantages inside the target's own cluster are left out: there, load-balancer
     addresses lead straight to the pods.
     """
-    if len(evidence.streaks) < 2:
-        return ()
     horizon = horizon_s(check)
     outside = [s for s in evidence.streaks if homes.get(s.vantage) != cluster and s.fresh(horizon, now_s)]
-    passing = sum(s.passed for s in outside)
-    return tuple(
-        (s.vantage, s.passed or s.up is not False) for s in outside if 2 * (passing - s.passed) > len(outside) - 1
-    )
+    if all(s.passed for s in outside):
+        return tuple((s.vantage, True) for s in outside) if len(outside) > 1 else ()
+    return tuple(share for s in outside for share in _share(s, outside))
+
+
+def _share(streak: Streak, outside: Sequence[Streak]) -> Iterator[Share]:
+    others = [s for s in outside if s is not streak and (streak.passed or s.at_s >= streak.since_s)]
+    held_down = not streak.passed and streak.up is False
+    if 2 * sum(s.passed for s in others) > len(others):
+        yield streak.vantage, not held_down
+    elif held_down and not others:
+        yield streak.vantage, None
 
 
 def distrusted(
-    vantages: Iterable[str], standing: Callable[[str], Standing], cut_off: Callable[[str], bool]
+    vantages: Iterable[str],
+    standing: Callable[[str], Standing],
+    cut_off: Callable[[str], bool],
+    before: Set[str] = frozenset(),
 ) -> frozenset[str]:
-    """The vantages that count for nothing at the moment."""
+    """The vantages that count for nothing at the moment; ``before`` are those that did not until now.
+
+    One that was found to be cut off stays so until it reaches an anchor, whatever others say meanwhile.
+    """
     found = {vantage: standing(vantage) for vantage in vantages}
-    return frozenset(v for v, s in found.items() if s.contradicted or (not s.passing and cut_off(v)))
+    return frozenset(v for v, s in found.items() if s.contradicted or ((s.unchecked or v in before) and cut_off(v)))

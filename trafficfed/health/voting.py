@@ -1,8 +1,9 @@
 """How several vantages' streaks become one opinion about a target: who votes, and what a majority is."""
 
-from collections.abc import Mapping, Sequence, Set
+import math
+from collections.abc import Iterator, Mapping, Sequence, Set
 
-from trafficfed.health.evidence import Evidence, Streak, horizon_s
+from trafficfed.health.evidence import Evidence, Streak, horizon_s, silence_s
 from trafficfed.model import HealthCheck, State, Verdict
 
 
@@ -23,11 +24,31 @@ def voters(
 ) -> tuple[Streak, ...]:
     """The fresh streaks that count: not of distrusted vantages, nor of those inside the target's own cluster
     unless nobody else reports (inside a cluster, load-balancer addresses are short-circuited to the pods).
+
+    A pass that was seen before others began to see failures counts until its vantage had the time to look again, and no
+    longer: it says nothing about now, and a vantage that died with what it watched must not speak for it.
     """
     horizon = horizon_s(check)
     fresh = tuple(s for s in evidence.streaks if s.fresh(horizon, now_s) and s.vantage not in distrusted)
     outside = tuple(s for s in fresh if homes.get(s.vantage) != cluster)
-    return outside or fresh
+    return _up_to_date(outside or fresh, check, now_s)
+
+
+def _up_to_date(streaks: tuple[Streak, ...], check: HealthCheck, now_s: float) -> tuple[Streak, ...]:
+    if not any(s.arouses for s in streaks):
+        return streaks
+    begun_s = max(
+        (s.since_s for s in streaks if s.arouses and s.since_s + silence_s(check) <= now_s), default=-math.inf
+    )
+    return tuple(s for s in streaks if not s.passed or s.at_s >= begun_s)
+
+
+def outdated_at_s(streaks: Sequence[Streak], check: HealthCheck) -> Iterator[float]:
+    """The moments at which passes among these votes cease to count for want of a newer one."""
+    passes = [s.at_s for s in streaks if s.passed]
+    for streak in streaks:
+        if streak.arouses and any(at_s < streak.since_s for at_s in passes):
+            yield streak.since_s + silence_s(check)
 
 
 def vote(streak: Streak, before: Verdict | None) -> bool | None:
