@@ -7,51 +7,37 @@ import gc
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import uvloop
 from msgspec.structs import replace
 
 from trafficfed import registry
-from trafficfed.anchors import AnchorWatch
+from trafficfed.assembly import Parts, assemble, credentials_of
 from trafficfed.clock import SystemClock
-from trafficfed.config.settings import Access, Settings
-from trafficfed.controller import Controller, OnDelta
-from trafficfed.discovery.inventory import Inventory
-from trafficfed.discovery.resolver import DnsLookup, Names
+from trafficfed.config.settings import Settings
+from trafficfed.controller import Controller, Holder
 from trafficfed.disk import Disk
 from trafficfed.errors import ConfigError, Refused, TrafficfedError, Transient
 from trafficfed.feed.messages import Resume
 from trafficfed.feed.notes import Note
 from trafficfed.feed.server import FeedServer
-from trafficfed.gate import Gate
-from trafficfed.health.prober import Prober
-from trafficfed.health.records import Records
-from trafficfed.kubernetes_api.connection import Connection
-from trafficfed.kubernetes_api.context import Credentials
-from trafficfed.kubernetes_api.credentials import in_cluster, load_kubeconfig
 from trafficfed.model import Client, ServiceKey
 from trafficfed.nameserver.whereabouts import Whereabouts
 from trafficfed.observe import api_token, http_api, logs
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.metrics import Gauges, Metrics
 from trafficfed.observe.object_events import ObjectEvents
+from trafficfed.observe.rehearsed import with_propagation
 from trafficfed.observe.showing import no_rtt
 from trafficfed.observe.views import PlanView
 from trafficfed.operations import ControllerOperations
-from trafficfed.pipeline import Pipeline
-from trafficfed.ports import Clock, Provider
+from trafficfed.ports import Clock
 from trafficfed.propagation.round_trip import RoundTrip
 from trafficfed.propagation.runner import Propagation
 from trafficfed.reports import Report, ReportEvent
 from trafficfed.table.disk import DiskLog, load
 from trafficfed.table.table import Snapshot, Table
-from trafficfed.zones.publication import Outlet, Publication
-from trafficfed.zones.publisher import ZonePublisher
-
-EMBEDDED = "embedded"
-"""The provider kind whose name servers hold whole decisions and follow the feed."""
 
 OPEN_FILES = 8192
 """Twice what the prober has under way at most; watches, feeds and the API take some hundreds."""
@@ -101,6 +87,13 @@ def _first(group: BaseExceptionGroup[TrafficfedError]) -> TrafficfedError:
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
+class Fed:
+    """The feed as one that holds the table: at its followers."""
+
+    def __init__(self, feed: FeedServer) -> None:
+        self.append, self.replace = feed.publish, feed.restart
+
+
 class Reports:
     """Tells every listener of every report; the composition root adds them as they come to be."""
 
@@ -110,106 +103,6 @@ class Reports:
     def __call__(self, event: ReportEvent) -> None:
         for listener in self.listeners:
             listener(event)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """One controller, put together but not started."""
-
-    controller: Controller
-    prober: Prober
-    names: Names
-    anchors: AnchorWatch
-    connections: Mapping[str, Connection]
-    providers: Mapping[str, Provider]
-
-    def start_watching(self, tasks: asyncio.TaskGroup) -> None:
-        """Everything that reads: enough to decide, nothing that writes."""
-        for name, connection in self.connections.items():
-            tasks.create_task(connection.run(), name=f"cluster {name}")
-        tasks.create_task(self.prober.run(), name="prober")
-        tasks.create_task(self.names.run(), name="resolver")
-        tasks.create_task(self.controller.run(), name="controller")
-
-    async def close(self) -> None:
-        """Give the providers' connections back."""
-        for provider in self.providers.values():
-            await provider.close()
-
-
-def assemble(
-    settings: Settings,
-    clock: Clock,
-    table: Table,
-    report: Report,
-    *,
-    on_delta: Iterable[OnDelta] = (),
-    opened: Callable[[], None] = lambda: None,
-    is_followed: Callable[[], bool] = lambda: False,
-) -> Parts:
-    """Put a controller together around a table. ``is_followed`` tells whether any name server takes the feed.
-
-    Raises ConfigError for what only an adapter can tell is wrong.
-    """
-    clusters = {cluster.name: cluster for cluster in settings.clusters}
-    vantage = settings.vantage
-    names = Names(DnsLookup(), clock, lambda keys: controller.resolved(keys))
-    inventory = Inventory(clusters, settings.zones, table.rows, table.sources, settings.health)
-    records = Records({vantage.name: vantage.cluster} if vantage.cluster else {}, clock.now_s())
-    providers = {name: _provider(settings, name) for name in settings.providers}
-    controller = Controller(
-        Pipeline(table, inventory, records, clusters, names.addresses),
-        _publication(settings, providers, clock, report, is_followed),
-        Gate(clusters, clock.now_s()),
-        clock,
-        report,
-        on_delta=on_delta,
-        opened=opened,
-    )
-    prober = Prober(registry.probes(), clock, vantage.name, controller.observe, report)
-    controller.use(prober, names)
-    anchors = AnchorWatch(prober, [server for each in providers.values() for server in each.capabilities.authorities])
-    connections = {
-        name: Connection(
-            name,
-            functools.partial(_credentials, settings.access[name], clock, settings.allow_exec),
-            controller.take,
-            clock,
-            report,
-            functools.partial(anchors.add, cluster.region or name),
-        )
-        for name, cluster in clusters.items()
-    }
-    return Parts(controller, prober, names, anchors, connections, providers)
-
-
-def _provider(settings: Settings, name: str) -> Provider:
-    configured = settings.providers[name]
-    try:
-        return registry.provider_kind(configured.kind).from_settings(name, configured.options)
-    except ConfigError as error:
-        raise ConfigError(f"{configured.place}: {error}") from error
-
-
-def _publication(
-    settings: Settings, providers: Mapping[str, Provider], clock: Clock, report: Report, is_followed: Callable[[], bool]
-) -> Publication:
-    publication = Publication(settings.zones, clock, report)
-    for zone in settings.zones:
-        for name in zone.providers:
-            outlet = Outlet(name, settings.providers[name].kind, zone)
-            if outlet.kind == EMBEDDED:
-                publication.add_fed(outlet, is_followed)
-            else:
-                publisher = ZonePublisher(providers[name], zone, name, settings.owner, clock, report)
-                publication.add(outlet, providers[name], publisher)
-    return publication
-
-
-async def _credentials(access: Access, clock: Clock, allow_exec: tuple[str, ...]) -> Credentials:
-    if access.in_cluster:
-        return in_cluster()
-    return await load_kubeconfig(access.kubeconfig, access.context, clock, allow_exec)
 
 
 def _table(settings: Settings, clock: Clock) -> Table:
@@ -230,13 +123,13 @@ async def _serve(settings: Settings, clock: Clock) -> None:
         disk = Disk(log, table, reports)
         is_new = not table.rows
         feed = _feed(settings, table, logger, lambda resume: _objection(resume, parts.controller, is_new))
-        listeners = [disk.append, feed.publish] if feed else [disk.append]
+        holders: list[Holder] = [disk, Fed(feed)] if feed else [disk]
         parts = assemble(
             settings,
             clock,
             table,
             reports,
-            on_delta=listeners,
+            holders=holders,
             opened=opened.set,
             is_followed=lambda: feed is not None and bool(feed.followers),
         )
@@ -277,14 +170,18 @@ def _propagation(settings: Settings, clock: Clock, table: Table) -> Propagation 
         return None
     clusters = {cluster.name: cluster for cluster in settings.clusters}
     home = clusters.get(settings.vantage.cluster)
+    credentials = functools.partial(functools.partial, credentials_of, clock=clock, allow_exec=settings.allow_exec)
     return Propagation(
         settings.propagation,
         settings.owner,
         clusters,
         table.sources,
         settings.state_dir,
-        functools.partial(_credentials, settings.hub, clock, settings.allow_exec),
-        {name: functools.partial(_credentials, settings.access[name], clock, settings.allow_exec) for name in clusters},
+        functools.partial(credentials_of, settings.hub, clock, settings.allow_exec),
+        {
+            name: functools.partial(credentials_of, settings.access[name], clock, settings.allow_exec)
+            for name in clusters
+        },
         clock,
         RoundTrip(registry.probes()["tcp"]),
         (settings.vantage.cluster, settings.vantage.region or (home.region if home else "")),
@@ -365,12 +262,15 @@ def _operations(
 
 async def _plan(settings: Settings, clock: Clock) -> PlanView:
     opened = asyncio.Event()
-    parts = assemble(settings, clock, _table(settings, clock), lambda event: None, opened=opened.set)
+    table = _table(settings, clock)
+    parts = assemble(settings, clock, table, lambda event: None, opened=opened.set)
     operations = _operations(settings, parts.controller, clock, Journal(clock), None)
+    propagation = _propagation(settings, clock, table)
     unreadable: list[str] = []
     try:
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(_watch(parts), name="watching")
+            copies = tasks.create_task(propagation.rehearse(), name="copies") if propagation is not None else None
             await opened.wait()
             for outlet, publisher in parts.controller.publication.publishers:
                 try:
@@ -378,6 +278,8 @@ async def _plan(settings: Settings, clock: Clock) -> PlanView:
                 except (Transient, Refused) as error:
                     unreadable.append(f"{outlet.provider} {outlet.zone.name} cannot be read: {error}")
             view = operations.plan()
+            if copies is not None:
+                view = with_propagation(view, await copies)
             watching.cancel()
     finally:
         await parts.close()

@@ -2,32 +2,61 @@
 
 One task decides. It waits only until something is marked or time may change an answer. Disk, feed, prober and
 publishers are told at once and in this order, so that nothing is published that the table does not have.
+
+Only while it leads does it commit and publish. Else it holds the leader's table as ``mirror`` and ``mirror_change``
+tell it, and goes on judging, so that it can lead at any moment.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from msgspec.structs import replace
 
 from trafficfed.discovery.leaving import Leaving
 from trafficfed.discovery.resolver import Names
-from trafficfed.errors import Transient
+from trafficfed.errors import Refused, Transient
 from trafficfed.gate import Gate
-from trafficfed.health.prober import Prober
 from trafficfed.kubernetes_api.wire import Event
-from trafficfed.model import Observation, OperatorControl, ServiceKey, Verdict
+from trafficfed.model import Observation, OperatorControl, Row, ServiceKey, Target, Verdict
 from trafficfed.pipeline import Pipeline
 from trafficfed.ports import Clock
 from trafficfed.reports import Report
 from trafficfed.step import Step
-from trafficfed.table.table import Delta
+from trafficfed.table.table import Delta, Snapshot
 from trafficfed.zones.publication import Publication
 
-OnDelta = Callable[[Delta], None]
+
+class Aimed(Protocol):
+    """Who probes: this process itself, and the vantages that are connected to it."""
+
+    def set_targets(self, service: ServiceKey, targets: tuple[Target, ...]) -> None: ...
+
+    def suspect(self, service: ServiceKey, cluster: str, address: str, on: bool) -> None: ...
+
+
+class Holder(Protocol):
+    """Who keeps a copy of the table up to date elsewhere: on disk, at followers, in the electors."""
+
+    def append(self, delta: Delta) -> None:
+        """One change, in order."""
+        ...
+
+    def replace(self) -> None:
+        """The table as a whole is another, or of another term."""
+        ...
+
+
+def _deaf(rows: tuple[Row, ...], uncovered: tuple[ServiceKey, ...]) -> None:
+    """Nobody follows who would want to know."""
 
 
 class Controller:
     """``take`` and ``observe`` may be called at any time on the event loop that ``run`` is on.
 
-    ``on_delta`` hears every change of the table in order, ``opened`` once that outside action may begin.
+    ``holders`` hear every change of the table in order, ``overlaid`` what is judged otherwise than the leader does
+    while another leads, ``opened`` once that outside action may begin. ``may_lead`` is asked before every commit:
+    whether this controller, if it leads, still does.
     """
 
     def __init__(
@@ -38,13 +67,16 @@ class Controller:
         clock: Clock,
         report: Report,
         *,
-        on_delta: Iterable[OnDelta] = (),
+        holders: Iterable[Holder] = (),
+        overlaid: Callable[[tuple[Row, ...], tuple[ServiceKey, ...]], None] = _deaf,
         opened: Callable[[], None] = lambda: None,
+        may_lead: Callable[[], bool] = lambda: True,
     ) -> None:
         self.pipeline, self.publication, self.gate = pipeline, publication, gate
         self._clock, self._report = clock, report
-        self._on_delta, self._opened = tuple(on_delta), opened
-        self._prober: Prober | None = None
+        self._holders, self._overlaid = tuple(holders), overlaid
+        self._opened, self._may_lead = opened, may_lead
+        self._aimed: tuple[Aimed, ...] = ()
         self._names: Names | None = None
         self._arrived: dict[ServiceKey, float] = {}
         self._hostnames: dict[ServiceKey, tuple[str, ...]] = {}
@@ -54,9 +86,9 @@ class Controller:
         self._begun = False
         self._wake = asyncio.Event()
 
-    def use(self, prober: Prober, names: Names) -> None:
-        """Who probes the targets and who resolves the hostnames; both report back here."""
-        self._prober, self._names = prober, names
+    def use(self, names: Names, *probers: Aimed) -> None:
+        """Who resolves the hostnames and who probes the targets; they report back here."""
+        self._names, self._aimed = names, probers
 
     # ------------------------------------------------------------------ what comes in
 
@@ -101,6 +133,50 @@ class Controller:
         self._carry(self.pipeline.settle(self._clock.now_s()))
         self._wake.set()  # an end of one of them may come before what is waited for
 
+    # ------------------------------------------------------------------ leading and following
+
+    def lead(self, term: int) -> None:
+        """Begin to commit and to publish. What the table did not know yet is probed once before it is published; what
+        it knew goes out at once. Raises Refused unless terms grow."""
+        now_s = self._clock.now_s()
+        if not self.pipeline.table.rows:
+            self.gate = Gate((), now_s)
+        step = self.pipeline.lead(term, now_s)
+        for holder in self._holders:
+            holder.replace()
+        self._untold.update(self.pipeline.table.rows, self._hostnames)
+        self._complete = False
+        self._carry(replace(step, delta=None))  # it is in the table that the holders now have whole
+
+    def follow(self) -> None:
+        """Commit and publish no more."""
+        if self.pipeline.leads:
+            self.pipeline.follow()
+            self._untold.clear()
+            self._wake.set()
+
+    def mirror(self, snapshot: Snapshot) -> None:
+        """Hold another controller's table. Raises Refused where it is of an older term, or this one leads."""
+        self._only_beside(snapshot.term)
+        self.pipeline.mirror(snapshot, self._clock.now_s())
+        for holder in self._holders:
+            holder.replace()
+        self._wake.set()
+
+    def mirror_change(self, delta: Delta) -> None:
+        """Follow another controller's table by one change. Raises Refused where it does not follow."""
+        self._only_beside(delta.term)
+        self.pipeline.mirror_change(delta, self._clock.now_s())
+        for holder in self._holders:
+            holder.append(delta)
+        self._wake.set()
+
+    def _only_beside(self, term: int) -> None:
+        ours = self.pipeline.table.term
+        if self.pipeline.leads and term <= ours:
+            raise Refused(f"a table of term {term} is not taken: this controller leads term {ours}")
+        self.follow()
+
     # ------------------------------------------------------------------ what goes out
 
     async def run(self) -> None:
@@ -110,6 +186,8 @@ class Controller:
         while True:
             await self._nap()
             self._wake.clear()
+            if not self._may_lead():
+                self.follow()
             self._carry(self.pipeline.settle(self._clock.now_s()))
             if self.pipeline.waiting:  # a hostname that one service gave up may be another's now
                 self._wake.set()
@@ -126,26 +204,32 @@ class Controller:
 
     def _carry(self, step: Step) -> None:
         if step.delta is not None:
-            for tell in self._on_delta:
-                tell(step.delta)
+            for holder in self._holders:
+                holder.append(step.delta)
+        if step.overlaid or step.uncovered:
+            self._overlaid(step.overlaid, step.uncovered)
         self._aim(step)
-        for key in step.decided:
-            self._remember(key, step)
+        if self.pipeline.leads:
+            for key in step.decided:
+                self._remember(key, step)
+        else:
+            self._arrived.clear()
         self._publish()
         for event in step.reports:
             self._report(event)
 
     def _aim(self, step: Step) -> None:
         """Point the prober and the resolver at what the rows now offer."""
-        assert self._prober is not None, "use() comes before run()"
         assert self._names is not None, "use() comes before run()"
         for key, targets in step.targets:
-            self._prober.set_targets(key, targets)
+            for prober in self._aimed:
+                prober.set_targets(key, targets)
             if not self.gate.is_open:
                 known = {(v.cluster, v.address) for v in self._verdicts(key) if v.reason != "NoEvidence"}
                 self.gate.expect(target for target in targets if (target.cluster, target.address) not in known)
         for (key, cluster, address), on in step.suspicions:
-            self._prober.suspect(key, cluster, address, on)
+            for prober in self._aimed:
+                prober.suspect(key, cluster, address, on)
         for key in step.decided:
             row = self.pipeline.table.rows.get(key)
             endpoints = row.endpoints if row else ()
@@ -165,7 +249,7 @@ class Controller:
         if self.gate.opens(now_s):
             self._untold.update(self.pipeline.table.rows)
             self._opened()
-        if not self.gate.is_open:
+        if not (self.gate.is_open and self.pipeline.leads):
             return
         for key in sorted(self._untold):
             row = self.pipeline.table.rows.get(key)

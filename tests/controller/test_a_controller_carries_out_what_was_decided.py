@@ -71,7 +71,7 @@ async def test_the_disk_hears_of_a_change_before_the_zone_does() -> None:
     at_delta: list[tuple[str, ...]] = []
     async with bench.running():
         await settled(bench)
-        bench.controller._on_delta = (lambda delta: at_delta.append(published(memory)),)
+        bench.on_append = lambda: at_delta.append(published(memory))
         bench.upsert("eu", balanced("web", "web.example.org", ["192.0.2.9"]))
         await asyncio.sleep(5)
         assert published(memory) == ("192.0.2.9", "198.51.100.1")

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from trafficfed.controller import Controller
 from trafficfed.discovery.inventory import Inventory
@@ -33,7 +33,7 @@ class Bench:
     """One controller over clusters whose events the test tells. Make it inside a running loop.
 
     ``down`` are addresses whose probes fail; ``lookups`` what load balancers' names resolve to; ``deltas`` and
-    ``reports`` are all that was heard.
+    ``reports`` are all that was heard, ``replaced`` how often the table was another as a whole.
     """
 
     def __init__(
@@ -50,6 +50,8 @@ class Bench:
         self.down: set[str] = set()
         self.lookups: dict[str, tuple[str, ...]] = {}
         self.deltas: list[Delta] = []
+        self.replaced = 0
+        self.on_append: Callable[[], object] = lambda: None
         self.reports: list[ReportEvent] = []
         self.opened = asyncio.Event()
         self.provider = provider
@@ -67,12 +69,19 @@ class Bench:
             Gate(known, self.clock.now_s(), settle_s),
             self.clock,
             self.reports.append,
-            on_delta=[self.deltas.append],
+            holders=[self],
             opened=self.opened.set,
         )
         self.prober = Prober({"tcp": self.probe}, self.clock, "here", self.controller.observe)
-        self.controller.use(self.prober, self.names)
+        self.controller.use(self.names, self.prober)
         self.operations = self.operated()
+
+    def append(self, delta: Delta) -> None:
+        self.on_append()
+        self.deltas.append(delta)
+
+    def replace(self) -> None:
+        self.replaced += 1
 
     def operated(self, propagation: Propagates | None = None) -> ControllerOperations:
         """What operators call, with propagation or without."""

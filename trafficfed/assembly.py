@@ -1,0 +1,129 @@
+"""One controller put together around a table: every part that reads, decides and publishes, none of them started."""
+
+import asyncio
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from trafficfed import registry
+from trafficfed.anchors import AnchorWatch
+from trafficfed.config.settings import Access, Settings
+from trafficfed.controller import Controller, Holder
+from trafficfed.discovery.inventory import Inventory
+from trafficfed.discovery.resolver import DnsLookup, Names
+from trafficfed.errors import ConfigError
+from trafficfed.gate import Gate
+from trafficfed.health.prober import Prober
+from trafficfed.health.records import Records
+from trafficfed.kubernetes_api.connection import Connection
+from trafficfed.kubernetes_api.context import Credentials
+from trafficfed.kubernetes_api.credentials import in_cluster, load_kubeconfig
+from trafficfed.pipeline import Pipeline
+from trafficfed.ports import Clock, Provider
+from trafficfed.reports import Report
+from trafficfed.table.table import Table
+from trafficfed.zones.publication import Outlet, Publication
+from trafficfed.zones.publisher import ZonePublisher
+
+EMBEDDED = "embedded"
+"""The provider kind whose name servers hold whole decisions and follow the feed."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """One controller, put together but not started."""
+
+    controller: Controller
+    prober: Prober
+    names: Names
+    anchors: AnchorWatch
+    connections: Mapping[str, Connection]
+    providers: Mapping[str, Provider]
+
+    def start_watching(self, tasks: asyncio.TaskGroup) -> None:
+        """Everything that reads: enough to decide, nothing that writes."""
+        for name, connection in self.connections.items():
+            tasks.create_task(connection.run(), name=f"cluster {name}")
+        tasks.create_task(self.prober.run(), name="prober")
+        tasks.create_task(self.names.run(), name="resolver")
+        tasks.create_task(self.controller.run(), name="controller")
+
+    async def close(self) -> None:
+        """Give the providers' connections back."""
+        for provider in self.providers.values():
+            await provider.close()
+
+
+def assemble(
+    settings: Settings,
+    clock: Clock,
+    table: Table,
+    report: Report,
+    *,
+    holders: Iterable[Holder] = (),
+    opened: Callable[[], None] = lambda: None,
+    is_followed: Callable[[], bool] = lambda: False,
+) -> Parts:
+    """Put a controller together around a table. ``is_followed`` tells whether any name server takes the feed.
+
+    Raises ConfigError for what only an adapter can tell is wrong.
+    """
+    clusters = {cluster.name: cluster for cluster in settings.clusters}
+    vantage = settings.vantage
+    names = Names(DnsLookup(), clock, lambda keys: controller.resolved(keys))
+    inventory = Inventory(clusters, settings.zones, table.rows, table.sources, settings.health)
+    records = Records({vantage.name: vantage.cluster} if vantage.cluster else {}, clock.now_s())
+    providers = {name: _provider(settings, name) for name in settings.providers}
+    controller = Controller(
+        Pipeline(table, inventory, records, clusters, names.addresses),
+        _publication(settings, providers, clock, report, is_followed),
+        Gate(clusters, clock.now_s()),
+        clock,
+        report,
+        holders=holders,
+        opened=opened,
+    )
+    prober = Prober(registry.probes(), clock, vantage.name, controller.observe, report)
+    controller.use(names, prober)
+    anchors = AnchorWatch(prober, [server for each in providers.values() for server in each.capabilities.authorities])
+    connections = {
+        name: Connection(
+            name,
+            functools.partial(credentials_of, settings.access[name], clock, settings.allow_exec),
+            controller.take,
+            clock,
+            report,
+            functools.partial(anchors.add, cluster.region or name),
+        )
+        for name, cluster in clusters.items()
+    }
+    return Parts(controller, prober, names, anchors, connections, providers)
+
+
+def _provider(settings: Settings, name: str) -> Provider:
+    configured = settings.providers[name]
+    try:
+        return registry.provider_kind(configured.kind).from_settings(name, configured.options)
+    except ConfigError as error:
+        raise ConfigError(f"{configured.place}: {error}") from error
+
+
+def _publication(
+    settings: Settings, providers: Mapping[str, Provider], clock: Clock, report: Report, is_followed: Callable[[], bool]
+) -> Publication:
+    publication = Publication(settings.zones, clock, report)
+    for zone in settings.zones:
+        for name in zone.providers:
+            outlet = Outlet(name, settings.providers[name].kind, zone)
+            if outlet.kind == EMBEDDED:
+                publication.add_fed(outlet, is_followed)
+            else:
+                publisher = ZonePublisher(providers[name], zone, name, settings.owner, clock, report)
+                publication.add(outlet, providers[name], publisher)
+    return publication
+
+
+async def credentials_of(access: Access, clock: Clock, allow_exec: tuple[str, ...]) -> Credentials:
+    if access.in_cluster:
+        return in_cluster()
+    return await load_kubeconfig(access.kubeconfig, access.context, clock, allow_exec)
