@@ -25,5 +25,16 @@ class Refused(TrafficfedError):
     """The other side said no (credentials, permissions, policy): trying again does not help until someone acts."""
 
 
+class Fenced(Refused):
+    """Another leadership has begun and its fence stands in the zone: nothing more is written there by this one.
+
+    ``term`` is the term that was seen, 0 where none was.
+    """
+
+    def __init__(self, message: str, term: int = 0) -> None:
+        super().__init__(message)
+        self.term = term
+
+
 class Unsafe(TrafficfedError):
     """A brake: the step is possible but too large to take without an operator's confirmation."""

@@ -42,10 +42,15 @@ class Provider(Protocol):
         """What stands at these names only, sorted: the cost follows the number of names, not the size of the zone."""
         ...
 
-    async def apply(self, zone: str, changes: Sequence[NameChange], deadline_s: float) -> tuple[Result, ...]:
+    async def apply(
+        self, zone: str, changes: Sequence[NameChange], deadline_s: float, fence: RecordSet | None = None
+    ) -> tuple[Result, ...]:
         """Carry out each change by compare-and-set and tell how each ended, in the order given.
 
-        One change that fails harms no other. Raises only where nothing could be tried at all.
+        One change that fails harms no other. Raises only where nothing could be tried at all, and Fenced where not
+        exactly ``fence`` stands in the zone: nothing is written from then on. With the capability ``fence`` ``atomic``
+        that is a condition of every write; with ``check-first`` it is looked at before them; with ``none`` it must not
+        be given.
         """
         ...
 

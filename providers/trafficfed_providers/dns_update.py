@@ -23,14 +23,20 @@ _ANY_TYPE = int(dns.rdatatype.ANY)
 _Key = tuple[str, str]
 
 
-def compare_and_set(zone: str, changes: Sequence[NameChange]) -> dns.update.UpdateMessage:
+def compare_and_set(
+    zone: str, changes: Sequence[NameChange], fence: RecordSet | None = None
+) -> dns.update.UpdateMessage:
     """One message: all of ``before`` exactly present, all that only ``after`` has absent; then the difference.
+
+    ``fence`` has to be exactly present too (RFC 2136 section 2.4.2): the server compares it as it carries out the rest.
 
     A server skips in silence a CNAME beside other data and other data beside a CNAME (RFC 2136 section 3.4.2.2), so
     both cases are prerequisites too. Deletions come first: the section is carried out in order. Raises
     dns.exception.DNSException or OSError where a record is not valid.
     """
     required, written = Records(), Records()
+    if fence is not None:
+        _present(required, fence)
     for change in changes:
         before, after = _by_key(change.before), _by_key(change.after)
         for name, rdtype in _must_be_absent(before, after):

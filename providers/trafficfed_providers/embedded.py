@@ -44,7 +44,9 @@ class Embedded:
         """Raises Refused."""
         self._refuse(zone)
 
-    async def apply(self, zone: str, changes: Sequence[NameChange], deadline_s: float) -> tuple[Result, ...]:
+    async def apply(
+        self, zone: str, changes: Sequence[NameChange], deadline_s: float, fence: RecordSet | None = None
+    ) -> tuple[Result, ...]:
         """Raises Refused."""
         self._refuse(zone)
 

@@ -24,6 +24,14 @@ class Guarded(Value, frozen=True, kw_only=True):
     additions: tuple[Json, ...]
     as_stored: bool = False
 
+    def with_all(self, others: Sequence["Guarded"]) -> Json:
+        """One change of the API that holds this and all others, carried out whole or not at all."""
+        together = (self, *others)
+        return {
+            "deletions": [rrset for each in together for rrset in each.deletions],
+            "additions": [rrset for each in together for rrset in each.additions],
+        }
+
     @property
     def octets(self) -> int:
         return sum(rrdata_octets(rrset) for rrset in (*self.deletions, *self.additions))
@@ -56,10 +64,24 @@ def guarded(zone: str, change: NameChange, results: dict[str, Result]) -> Guarde
     return None
 
 
-def packed(changes: Sequence[Guarded]) -> Iterator[tuple[Guarded, ...]]:
-    """The changes in their order, as many together as one request may hold; one that is too large stays alone."""
+NOTHING = Guarded(name="", before=(), deletions=(), additions=())
+
+
+def guard(fence: RecordSet | None) -> Guarded:
+    """What is sent with every change so that it is carried out only while the fence stands exactly so."""
+    if fence is None:
+        return NOTHING
+    kept = tuple(rrsets((fence,)))
+    return Guarded(name=fence.name, before=(fence,), deletions=kept, additions=kept)
+
+
+def packed(changes: Sequence[Guarded], beside: Guarded = NOTHING) -> Iterator[tuple[Guarded, ...]]:
+    """The changes in their order, as many together as one request may hold; one that is too large stays alone.
+
+    ``beside`` goes with every request.
+    """
     part: list[Guarded] = []
-    deletions = additions = octets = 0
+    deletions, additions, octets = len(beside.deletions), len(beside.additions), beside.octets
     for change in changes:
         deletions += len(change.deletions)
         additions += len(change.additions)
@@ -67,7 +89,9 @@ def packed(changes: Sequence[Guarded]) -> Iterator[tuple[Guarded, ...]]:
         if part and (max(deletions, additions) > _SETS_MAX or octets > _OCTETS_MAX):
             yield tuple(part)
             part.clear()
-            deletions, additions, octets = len(change.deletions), len(change.additions), change.octets
+            deletions = len(beside.deletions) + len(change.deletions)
+            additions = len(beside.additions) + len(change.additions)
+            octets = beside.octets + change.octets
         part.append(change)
     if part:
         yield tuple(part)

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Self
 from urllib.parse import quote
 
-from trafficfed.errors import Refused, Transient
+from trafficfed.errors import Fenced, Refused, Transient
 from trafficfed.model import Capabilities, NameChange, Outcome, RecordSet, Result
+from trafficfed.zones.fence import fallen
 from trafficfed_providers.google_api import Declined, GoogleApi, Unanswered
-from trafficfed_providers.google_change import Guarded, guarded, packed
+from trafficfed_providers.google_change import Guarded, guard, guarded, packed
 from trafficfed_providers.google_records import Json, order, record_sets
 from trafficfed_providers.google_settings import Settings, parse_settings
 from trafficfed_providers.request_budget import RequestBudget
@@ -31,6 +33,21 @@ Sleep = Callable[[float], Awaitable[None]]
 
 _CONFLICTS = frozenset({"conditionNotMet", "alreadyExists", "notFound", "cnameResourceRecordSetConflict"})
 """Reasons of the API that mean: what stands there is not what was last read."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call's results by name, and what its requests have in common.
+
+    ``looked`` tells whether the fence was looked at since the first of them was declined.
+    """
+
+    zone: str
+    path: str
+    fence: RecordSet | None
+    results: dict[str, Result]
+    until_s: float
+    looked: bool = False
 
 
 class GoogleCloudDns:
@@ -83,16 +100,21 @@ class GoogleCloudDns:
             rrsets = [rrset for name in wanted for rrset in await self._rrsets(zone, name, until_s)]
             return tuple(sorted((found for rrset in rrsets for found in record_sets(rrset)), key=order))
 
-    async def apply(self, zone: str, changes: Sequence[NameChange], deadline_s: float) -> tuple[Result, ...]:
+    async def apply(
+        self, zone: str, changes: Sequence[NameChange], deadline_s: float, fence: RecordSet | None = None
+    ) -> tuple[Result, ...]:
         results: dict[str, Result] = {}
         begun: set[str] = set()
         try:
             async with self._within(deadline_s) as until_s:
                 possible = [each for each in (guarded(zone, change, results) for change in changes) if each]
                 path = await self._path(self._writing, zone, until_s) if possible else ""
-                for part in packed(possible):
+                call = _Call(zone, path, fence, results, until_s)
+                for part in packed(possible, guard(fence)):
                     begun.update(each.name for each in part)
-                    await self._apply(zone, path, part, results, until_s)
+                    await self._apply(call, part)
+        except Fenced:
+            raise
         except (Transient, Refused) as error:
             if not results and not (begun and isinstance(error, Unanswered)):
                 raise
@@ -127,42 +149,47 @@ class GoogleCloudDns:
         await self._writing.close()
         await self._reading.close()
 
-    async def _apply(
-        self, zone: str, path: str, part: Sequence[Guarded], results: dict[str, Result], until_s: float
-    ) -> None:
+    async def _apply(self, call: _Call, part: Sequence[Guarded]) -> None:
         """One change of the API for all; where one of them stands in the way, halves of it until that one is alone."""
-        body = {
-            "deletions": [rrset for each in part for rrset in each.deletions],
-            "additions": [rrset for each in part for rrset in each.additions],
-        }
         try:
-            answer = await self._writing.post(f"{path}/changes", body, until_s)
+            answer = await self._writing.post(f"{call.path}/changes", guard(call.fence).with_all(part), call.until_s)
         except Declined as declined:
-            self._require_zone(zone, declined)
+            self._require_zone(call.zone, declined)
+            if call.fence is not None and (len(part) == 1 or not call.looked):
+                await self._require_fence(call, call.fence)
             if len(part) == 1:
-                results[part[0].name] = await self._alone(zone, path, part[0], declined, until_s)
+                call.results[part[0].name] = await self._alone(call, part[0], declined)
                 return
             half = len(part) // 2
-            await self._apply(zone, path, part[:half], results, until_s)
-            await self._apply(zone, path, part[half:], results, until_s)
+            await self._apply(call, part[:half])
+            await self._apply(call, part[half:])
         else:
             said = f"change {answer.get('id', '?')} is {answer.get('status', 'accepted')}"
             if "id" in answer and answer.get("status") != "done":
-                self._pending.append(f"{path}/changes/{answer['id']}")
-            results.update({each.name: Result(name=each.name, outcome=Outcome.DONE, message=said) for each in part})
+                self._pending.append(f"{call.path}/changes/{answer['id']}")
+            call.results.update(
+                {each.name: Result(name=each.name, outcome=Outcome.DONE, message=said) for each in part}
+            )
 
-    async def _alone(self, zone: str, path: str, change: Guarded, declined: Declined, until_s: float) -> Result:
+    async def _require_fence(self, call: _Call, fence: RecordSet) -> None:
+        """Tell a change that the fence stopped from one that met other records than were read."""
+        call.looked = True
+        rrsets = await self._rrsets(call.zone, fence.name, call.until_s)
+        standing = [found for rrset in rrsets for found in record_sets(rrset)]
+        if fence not in standing:
+            raise fallen(fence, standing)
+
+    async def _alone(self, call: _Call, change: Guarded, declined: Declined) -> Result:
         """What became of a single name that was declined.
 
         A deletion must be spelt as it is stored. Where what stands means the same as what was read, it is sent once
         more in the server's own spelling.
         """
         if declined.reason == "conditionNotMet" and not change.as_stored:
-            stored = await self._stored(zone, change, until_s)
+            stored = await self._stored(call.zone, change, call.until_s)
             if stored is not None:
-                results: dict[str, Result] = {}
-                await self._apply(zone, path, (stored,), results, until_s)
-                return results[change.name]
+                await self._apply(call, (stored,))
+                return call.results[change.name]
         outcome = Outcome.CONFLICT if declined.reason in _CONFLICTS else Outcome.REFUSED
         return Result(name=change.name, outcome=outcome, message=str(declined))
 

@@ -1,10 +1,12 @@
 """A zone in memory: for trying things out and for tests. It can be told to have no transactions, and to break off."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Self
 
 from trafficfed.errors import ConfigError, Transient
 from trafficfed.model import Capabilities, NameChange, Outcome, RecordSet, Result
+from trafficfed.zones.fence import fallen
 from trafficfed.zones.steps import Step, in_steps
 
 _KEYS = ("atomicity",)
@@ -14,8 +16,9 @@ _ATOMICITIES = ("batch", "none")
 class Memory:
     """Keeps the zones it is asked about; nothing outlives the process.
 
-    ``atomicity`` ``batch``: a change is carried out whole or not at all. ``none``: record set by record set, in the
-    order that survives a break. ``writes`` counts the record sets written or deleted.
+    ``atomicity`` ``batch``: a change is carried out whole or not at all, under its fence. ``none``: record set by
+    record set, in the order that survives a break; the fence is looked at once, before the first. ``writes`` counts the
+    record sets written or deleted.
     """
 
     def __init__(self, name: str = "memory", *, atomicity: str = "batch") -> None:
@@ -25,6 +28,8 @@ class Memory:
         self._zones: dict[str, dict[tuple[str, str], RecordSet]] = {}
         self._breaks_at: int | None = None
         self._away = ""
+        self._holds_at: int | None = None
+        self._free = asyncio.Event()
 
     @classmethod
     def from_settings(cls, name: str, settings: Mapping[str, object]) -> Self:
@@ -58,6 +63,18 @@ class Memory:
         """Fail once so many more record sets have been written; None ends it."""
         self._breaks_at = None if steps is None else self.writes + steps
 
+    def hold_after(self, steps: int) -> None:
+        """Hold up whoever writes once so many more record sets have been written, until ``let_go``.
+
+        No deadline runs meanwhile: so it is where the machine of the one who calls is suspended amid a call.
+        """
+        self._holds_at = self.writes + steps
+        self._free.clear()
+
+    def let_go(self) -> None:
+        self._holds_at = None
+        self._free.set()
+
     def be_away(self, reason: str) -> None:
         """Answer nothing but Transient with this reason; empty ends it."""
         self._away = reason
@@ -69,9 +86,13 @@ class Memory:
     async def read_names(self, zone: str, names: Sequence[str], deadline_s: float) -> tuple[RecordSet, ...]:
         return tuple(found for found in await self.read(zone, deadline_s) if found.name in names)
 
-    async def apply(self, zone: str, changes: Sequence[NameChange], deadline_s: float) -> tuple[Result, ...]:
+    async def apply(
+        self, zone: str, changes: Sequence[NameChange], deadline_s: float, fence: RecordSet | None = None
+    ) -> tuple[Result, ...]:
         self._require_presence()
-        return tuple(self._apply(zone, change) for change in changes)
+        if changes:
+            self._require_fence(zone, fence)
+        return tuple([await self._apply(zone, change, fence) for change in changes])
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -83,17 +104,44 @@ class Memory:
         if self._away:
             raise Transient(f"{self.name} is away: {self._away}")
 
-    def _apply(self, zone: str, change: NameChange) -> Result:
+    def _require_fence(self, zone: str, fence: RecordSet | None) -> None:
+        if fence is None:
+            return
+        standing = self._zone(zone).get((fence.name, fence.type))
+        if standing is None or standing.values != fence.values:
+            raise fallen(fence, () if standing is None else (standing,))
+
+    async def _held(self) -> None:
+        if self._holds_at is not None and self.writes >= self._holds_at:
+            await self._free.wait()
+
+    async def _apply(self, zone: str, change: NameChange, fence: RecordSet | None) -> Result:
         refusal = _refusal(zone, change)
         if refusal:
             return Result(name=change.name, outcome=Outcome.REFUSED, message=refusal)
-        steps = _at_once(change) if self._atomicity == "batch" else in_steps(change)
+        if self._atomicity == "none":
+            return await self._in_steps(zone, change)
+        await self._held()
+        self._require_fence(zone, fence)
+        return self._as_one(zone, change)
+
+    def _as_one(self, zone: str, change: NameChange) -> Result:
         conflict = self._conflict(zone, change)
         if conflict:
             return Result(name=change.name, outcome=Outcome.CONFLICT, message=conflict)
-        if self._atomicity == "batch" and self._breaks_within(len(steps)):
+        steps = _at_once(change)
+        if self._breaks_within(len(steps)):
             return Result(name=change.name, outcome=Outcome.FAILED, message="told to fail before the change")
         for step in steps:
+            self._write(zone, step)
+        return Result(name=change.name, outcome=Outcome.DONE)
+
+    async def _in_steps(self, zone: str, change: NameChange) -> Result:
+        conflict = self._conflict(zone, change)
+        if conflict:
+            return Result(name=change.name, outcome=Outcome.CONFLICT, message=conflict)
+        for step in in_steps(change):
+            await self._held()
             if self._breaks_within(1):
                 return Result(name=change.name, outcome=Outcome.FAILED, message="told to fail amid the change")
             self._write(zone, step)
@@ -123,7 +171,7 @@ class Memory:
         if step.after is not None:
             self._zone(zone)[step.after.name, step.after.type] = step.after
         elif step.before is not None:
-            del self._zone(zone)[step.before.name, step.before.type]
+            self._zone(zone).pop((step.before.name, step.before.type), None)
 
 
 def _at_once(change: NameChange) -> tuple[Step, ...]:

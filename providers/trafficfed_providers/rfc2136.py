@@ -15,8 +15,9 @@ import dns.rcode
 import dns.rdatatype
 import dns.update
 
-from trafficfed.errors import Refused, Transient
+from trafficfed.errors import Fenced, Refused, Transient
 from trafficfed.model import Capabilities, NameChange, Outcome, RecordSet, Result
+from trafficfed.zones.fence import fallen
 from trafficfed_providers.dns_records import Gathered, same_values
 from trafficfed_providers.dns_stream import DnsStream, NoAnswer
 from trafficfed_providers.dns_update import OTHER_TYPES, absolute, check, compare_and_set, unused
@@ -64,7 +65,9 @@ class Rfc2136:
             feigned = await self._feigned(zone, {there.name for there in found})
             return tuple(there for there in found if there.name not in feigned)
 
-    async def apply(self, zone: str, changes: Sequence[NameChange], deadline_s: float) -> tuple[Result, ...]:
+    async def apply(
+        self, zone: str, changes: Sequence[NameChange], deadline_s: float, fence: RecordSet | None = None
+    ) -> tuple[Result, ...]:
         results: list[Result] = []
         sent = False
         try:
@@ -72,7 +75,9 @@ class Rfc2136:
                 await self._stream.connect()
                 sent = True
                 for at in range(0, len(changes), self._settings.batch):
-                    await self._apply(zone, changes[at : at + self._settings.batch], results)
+                    await self._apply(zone, changes[at : at + self._settings.batch], results, fence)
+        except Fenced:
+            raise
         except (Transient, Refused) as error:
             unknown = sent and isinstance(error, NoAnswer)
             if not results and not unknown:
@@ -87,25 +92,27 @@ class Rfc2136:
     def _open_stream(self) -> DnsStream:
         return DnsStream(self._settings.server, self._settings.key(), self._settings.source)
 
-    async def _apply(self, zone: str, changes: Sequence[NameChange], results: list[Result]) -> None:
+    async def _apply(
+        self, zone: str, changes: Sequence[NameChange], results: list[Result], fence: RecordSet | None
+    ) -> None:
         """One message for all; where one of them stands in the way, halves of it until that one is alone.
 
         ``results`` grows in the order of the changes, so that whatever breaks off leaves what is known by then.
         """
         impossible = _impossible(changes)
-        rcode = dns.rcode.FORMERR if impossible else await self._update(zone, changes)
+        rcode = dns.rcode.FORMERR if impossible else await self._update(zone, changes, fence)
         if rcode == dns.rcode.NOERROR:
             await self._confirm(zone, changes, results)
         elif len(changes) == 1:
             results += impossible or [self._failure(changes[0], rcode)]
         else:
             half = len(changes) // 2
-            await self._apply(zone, changes[:half], results)
-            await self._apply(zone, changes[half:], results)
+            await self._apply(zone, changes[:half], results, fence)
+            await self._apply(zone, changes[half:], results, fence)
 
-    async def _update(self, zone: str, changes: Sequence[NameChange]) -> dns.rcode.Rcode:
+    async def _update(self, zone: str, changes: Sequence[NameChange], fence: RecordSet | None) -> dns.rcode.Rcode:
         try:
-            response = await self._stream.exchange(compare_and_set(zone, changes))
+            response = await self._stream.exchange(compare_and_set(zone, changes, fence))
         except (dns.exception.DNSException, OSError, ValueError, struct.error):
             return dns.rcode.FORMERR
         rcode = response.rcode()
@@ -113,7 +120,15 @@ class Rfc2136:
             raise Refused(self._zone_refused(zone, rcode))
         if rcode in (dns.rcode.REFUSED, dns.rcode.SERVFAIL):
             await self._require_service(zone)
+        if rcode in _PREREQUISITE and fence is not None:
+            await self._require_fence(zone, fence)
         return rcode
+
+    async def _require_fence(self, zone: str, fence: RecordSet) -> None:
+        """Tell a message that the fence stopped from one that met other records than were read."""
+        found = await self._ask(zone, ((fence.name, fence.type),))
+        if not (found and same_values(found[0], fence)):
+            raise fallen(fence, found)
 
     async def _require_service(self, zone: str) -> None:
         """Tell a server that takes no update at all from one that refuses a record, by an update of nothing."""

@@ -8,15 +8,27 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Self
 
 from trafficfed.clock import SystemClock
-from trafficfed.errors import Refused, Transient
+from trafficfed.errors import Fenced, Refused, Transient
 from trafficfed.model import Capabilities, NameChange, Outcome, RecordSet, Result
 from trafficfed.ports import Clock
+from trafficfed.zones.fence import fallen
 from trafficfed.zones.ownership import set_id
 from trafficfed_providers.route53_api import BatchRefused, NoAnswer, NoSuchZone, Route53Api, Sleep
-from trafficfed_providers.route53_batches import conflict, in_batches, parts_of, refusal, to_changes
+from trafficfed_providers.route53_batches import (
+    NO_ROOM,
+    conflict,
+    in_batches,
+    is_named,
+    kept,
+    parts_of,
+    refusal,
+    size,
+    to_changes,
+)
 from trafficfed_providers.route53_records import from_api, name_from_api, order_key, zone_id_from_api
 from trafficfed_providers.route53_settings import Settings, parse_settings
 
@@ -29,7 +41,18 @@ TRACKED = 200
 """A change is in sync within 60 s as a rule, and at five requests a second there are no more of them meanwhile."""
 
 
-Results = list[Result | None]
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call's changes, the fence that each of its requests carries, and what has become of the changes by now."""
+
+    zone: str
+    changes: Sequence[NameChange]
+    fence: RecordSet | None
+    results: list[Result | None]
+
+    def wire(self, batch: Iterable[int], zone_id: str) -> list[dict[str, Any]]:
+        found = [item for at in batch for item in to_changes(self.changes[at], zone_id)]
+        return [*to_changes(kept(self.fence), zone_id), *found] if found and self.fence else found
 
 
 class Route53:
@@ -82,19 +105,24 @@ class Route53:
         async with self._within(deadline_s, zone):
             return _ordered(await self._read_names(zone, names))
 
-    async def apply(self, zone: str, changes: Sequence[NameChange], deadline_s: float) -> tuple[Result, ...]:
-        results = [_without_trying(change, zone) for change in changes]
+    async def apply(
+        self, zone: str, changes: Sequence[NameChange], deadline_s: float, fence: RecordSet | None = None
+    ) -> tuple[Result, ...]:
+        taken = size(kept(fence)) if fence else NO_ROOM
+        results = [_without_trying(change, zone, taken) for change in changes]
+        call = _Call(zone, changes, fence, results)
         possible = [at for at, result in enumerate(results) if result is None]
+        batches = in_batches([changes[at] for at in possible], taken)
         tried = False
         try:
             async with self._within(deadline_s, zone), self._writing:
-                tasks = deque(
-                    tuple(possible[at] for at in batch) for batch in in_batches([changes[at] for at in possible])
-                )
+                tasks = deque(tuple(possible[at] for at in batch) for batch in batches)
                 zone_id = await self._zone_id(zone) if tasks else ""
                 while tasks:
                     batch, tried = tasks.popleft(), True
-                    tasks.extendleft(reversed(await self._try(zone, zone_id, batch, changes, results)))
+                    tasks.extendleft(reversed(await self._try(call, zone_id, batch)))
+        except Fenced:
+            raise
         except (Transient, Refused) as error:
             unknown = tried and isinstance(error, NoAnswer)
             if not unknown and not any(results[at] for at in possible):
@@ -142,11 +170,9 @@ class Route53:
                 self._zone_ids.pop(zone, None)
             raise
 
-    async def _try(
-        self, zone: str, zone_id: str, batch: tuple[int, ...], changes: Sequence[NameChange], results: Results
-    ) -> list[tuple[int, ...]]:
+    async def _try(self, call: _Call, zone_id: str, batch: tuple[int, ...]) -> list[tuple[int, ...]]:
         """One request for all of a batch; where it is refused, what to try instead."""
-        wire = [item for at in batch for item in to_changes(changes[at], zone_id)]
+        wire = call.wire(batch, zone_id)
         try:
             if wire:
                 response = await self._api.write(
@@ -154,12 +180,23 @@ class Route53:
                 )
                 self._unsynced.append(zone_id_from_api(response["ChangeInfo"]["Id"]))
         except BatchRefused as error:
-            if len(batch) > 1:
-                return parts_of(batch, changes, str(error))
-            results[batch[0]] = await self._judged(zone, changes[batch[0]], str(error))
-            return []
+            return await self._taken_apart(call, batch, str(error))
         for at in batch:
-            results[at] = _result(changes[at], Outcome.DONE)
+            call.results[at] = _result(call.changes[at], Outcome.DONE)
+        return []
+
+    async def _taken_apart(self, call: _Call, batch: tuple[int, ...], said: str) -> list[tuple[int, ...]]:
+        """What to try instead of a refused batch. Raises Fenced where it was the fence that stopped it.
+
+        The fence is looked at where the refusal speaks of it, and in the end for every name that is left alone.
+        """
+        if call.fence is not None and (len(batch) == 1 or is_named(call.fence.name, said)):
+            found = await self._read_names(call.zone, (call.fence.name,))
+            if call.fence not in found:
+                raise fallen(call.fence, found)
+        if len(batch) > 1:
+            return parts_of(batch, call.changes, said)
+        call.results[batch[0]] = await self._judged(call.zone, call.changes[batch[0]], said)
         return []
 
     async def _judged(self, zone: str, change: NameChange, said: str) -> Result:
@@ -220,12 +257,12 @@ class Route53:
         )
 
 
-def _without_trying(change: NameChange, zone: str) -> Result | None:
+def _without_trying(change: NameChange, zone: str, taken: tuple[int, int]) -> Result | None:
     try:
         to_changes(change, "")
     except ValueError as error:
         return _result(change, Outcome.REFUSED, str(error))
-    reason = refusal(change, zone)
+    reason = refusal(change, zone, taken)
     return _result(change, Outcome.REFUSED, reason) if reason else None
 
 

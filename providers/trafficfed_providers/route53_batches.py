@@ -18,20 +18,24 @@ CHARACTERS_MAX = 32_000
 """Limits of one request: values (an alias counts as one) and their characters (Developer Guide, quotas, 2026)."""
 
 Key = tuple[str, str, str]
+NO_ROOM = (0, 0)
 
 _NAMES = re.compile(r"(?:name='|DNS name |Name=|targets )([^\s',\]]+)")
 
 
-def in_batches(changes: Sequence[NameChange]) -> list[tuple[int, ...]]:
-    """The positions of changes by request, as few requests as keep within the limits; a name is never divided."""
+def in_batches(changes: Sequence[NameChange], taken: tuple[int, int] = NO_ROOM) -> list[tuple[int, ...]]:
+    """The positions of changes by request, as few requests as keep within the limits; a name is never divided.
+
+    ``taken`` are the elements and characters of what each request carries besides.
+    """
     batches: list[tuple[int, ...]] = []
     batch: list[int] = []
-    elements = characters = 0
+    elements, characters = taken
     for at, change in enumerate(changes):
         more = size(change)
         if batch and (elements + more[0] > ELEMENTS_MAX or characters + more[1] > CHARACTERS_MAX):
             batches.append(tuple(batch))
-            batch, elements, characters = [], 0, 0
+            batch, (elements, characters) = [], taken
         batch.append(at)
         elements, characters = elements + more[0], characters + more[1]
     return [*batches, tuple(batch)] if batch else batches
@@ -63,18 +67,28 @@ def _depth(name: str, record_set: RecordSet) -> int:
     return 0 if not record_set.alias else 2 if record_set.name == name else 1
 
 
-def refusal(change: NameChange, zone: str) -> str:
-    """Why a change need not be tried at all, empty where it may be."""
+def kept(record_set: RecordSet) -> NameChange:
+    """A change that leaves a set as it is, and so is a condition of everything that stands in one batch with it."""
+    return NameChange(name=record_set.name, before=(record_set,), after=(record_set,))
+
+
+def refusal(change: NameChange, zone: str, taken: tuple[int, int] = NO_ROOM) -> str:
+    """Why a change need not be tried at all, empty where it may be; ``taken`` as for ``in_batches``."""
     names = {found.name for found in (*change.before, *change.after)}
     if any(name != zone and not name.endswith(f".{zone}") for name in names):
         return f"a name of it is outside zone {zone}"
     elements, characters = size(change)
-    if elements > ELEMENTS_MAX or characters > CHARACTERS_MAX:
+    if elements + taken[0] > ELEMENTS_MAX or characters + taken[1] > CHARACTERS_MAX:
         return (
             f"it takes {elements} values of {characters} characters, and a change batch holds {ELEMENTS_MAX} of "
             f"{CHARACTERS_MAX}: publish fewer endpoints under one name"
         )
     return ""
+
+
+def is_named(name: str, message: str) -> bool:
+    """Whether a refusal speaks of a name."""
+    return name in {name_from_api(found) for found in _NAMES.findall(message)}
 
 
 def parts_of(batch: tuple[int, ...], changes: Sequence[NameChange], message: str) -> list[tuple[int, ...]]:

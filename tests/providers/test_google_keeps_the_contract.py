@@ -8,7 +8,7 @@ from trafficfed.model import RecordSet
 from trafficfed.ports import Provider
 from trafficfed.testing.google_dns.managed_zone import ManagedZone
 from trafficfed.testing.google_dns.server import GoogleDns
-from trafficfed.testing.provider_contract import Bench, ProviderContract
+from trafficfed.testing.provider_contract import Bench, FenceContract, ProviderContract
 from trafficfed_providers.google_cloud import GoogleCloudDns
 
 _: type[Provider] = GoogleCloudDns
@@ -47,5 +47,5 @@ async def bench(server: GoogleDns) -> AsyncIterator[Bench]:
     await provider.close()
 
 
-class TestGoogle(ProviderContract):
+class TestGoogle(ProviderContract, FenceContract):
     pass

@@ -5,7 +5,7 @@ import pytest
 from trafficfed.errors import ConfigError, Transient
 from trafficfed.model import NameChange, Outcome, RecordSet, Routing
 from trafficfed.ports import Provider
-from trafficfed.testing.provider_contract import ONE, TWO, Bench, ProviderContract, records
+from trafficfed.testing.provider_contract import ONE, TWO, Bench, FenceContract, ProviderContract, records
 from trafficfed_providers.memory import Memory
 
 ZONE = "fed.test"
@@ -36,7 +36,7 @@ def bench(memory: Memory) -> Bench:
     return Bench(memory, ZONE, Hand(memory))
 
 
-class TestMemory(ProviderContract):
+class TestMemory(ProviderContract, FenceContract):
     pass
 
 

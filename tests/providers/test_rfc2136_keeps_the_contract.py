@@ -8,7 +8,7 @@ import pytest
 from trafficfed.model import RecordSet
 from trafficfed.ports import Provider
 from trafficfed.testing.authorities import Authority, Bind, Knot
-from trafficfed.testing.provider_contract import Bench, ProviderContract
+from trafficfed.testing.provider_contract import Bench, FenceContract, ProviderContract
 from trafficfed_providers.rfc2136 import Rfc2136
 
 _: type[Provider] = Rfc2136
@@ -47,5 +47,5 @@ async def bench(authority: Authority) -> AsyncIterator[Bench]:
 
 
 @pytest.mark.real
-class TestRfc2136(ProviderContract):
+class TestRfc2136(ProviderContract, FenceContract):
     pass

@@ -8,7 +8,7 @@ import pytest
 from trafficfed.clock import SystemClock
 from trafficfed.model import RecordSet
 from trafficfed.ports import Provider
-from trafficfed.testing.provider_contract import Bench, ProviderContract
+from trafficfed.testing.provider_contract import Bench, FenceContract, ProviderContract
 from trafficfed.testing.route53.account import Account
 from trafficfed.testing.route53.hosted_zone import HostedZone
 from trafficfed.testing.route53.server import Route53Server
@@ -77,5 +77,5 @@ def bench(server: Route53Server, provider: Route53, numbers: Iterator[int]) -> B
     return Bench(provider, name, Hand(server, zone))
 
 
-class TestRoute53(ProviderContract):
+class TestRoute53(ProviderContract, FenceContract):
     pass

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from trafficfed.errors import Refused, Transient
-from trafficfed.model import NameChange, Outcome, Result
+from trafficfed.model import NameChange, Outcome, RecordSet, Result
 from trafficfed.reports import ProviderFailed, Published, RefusalCleared, ServiceRefused
 from trafficfed.testing.publishing import Rig
 from trafficfed.zones.backoff import Backoff
@@ -25,13 +25,15 @@ class Faulty(Memory):
         self.outcome: Outcome | None = None
         self.attempts = 0
 
-    async def apply(self, zone: str, changes: Sequence[NameChange], deadline_s: float) -> tuple[Result, ...]:
+    async def apply(
+        self, zone: str, changes: Sequence[NameChange], deadline_s: float, fence: RecordSet | None = None
+    ) -> tuple[Result, ...]:
         self.attempts += 1
         if self.error is not None:
             raise self.error
         if self.outcome is not None:
             return tuple(Result(name=change.name, outcome=self.outcome, message="so told") for change in changes)
-        return await super().apply(zone, changes, deadline_s)
+        return await super().apply(zone, changes, deadline_s, fence)
 
 
 @asynccontextmanager
@@ -152,8 +154,10 @@ async def test_a_name_that_keeps_failing_is_not_hammered_and_the_others_go_on(ou
 
 async def test_a_write_whose_answer_was_lost_is_read_and_not_repeated(rig: Rig) -> None:
     class Forgetful(Memory):
-        async def apply(self, zone: str, changes: Sequence[NameChange], deadline_s: float) -> tuple[Result, ...]:
-            done = await super().apply(zone, changes, deadline_s)
+        async def apply(
+            self, zone: str, changes: Sequence[NameChange], deadline_s: float, fence: RecordSet | None = None
+        ) -> tuple[Result, ...]:
+            done = await super().apply(zone, changes, deadline_s, fence)
             return tuple(Result(name=result.name, outcome=Outcome.FAILED, message="no answer") for result in done)
 
     forgetful = Forgetful()

@@ -25,10 +25,12 @@ class Recorder(Memory):
         self.reads += 1
         return await super().read(zone, deadline_s)
 
-    async def apply(self, zone: str, changes: Sequence[NameChange], deadline_s: float) -> tuple[Result, ...]:
+    async def apply(
+        self, zone: str, changes: Sequence[NameChange], deadline_s: float, fence: RecordSet | None = None
+    ) -> tuple[Result, ...]:
         self.batches.append([change.name.partition(".")[0] for change in changes])
         await asyncio.sleep(1)
-        return await super().apply(zone, changes, deadline_s)
+        return await super().apply(zone, changes, deadline_s, fence)
 
 
 async def test_a_wish_is_published_with_its_marker_and_reported(rig: Rig) -> None:

@@ -5,11 +5,14 @@ from typing import Protocol
 
 import pytest
 
+from trafficfed.errors import Fenced, Refused
 from trafficfed.model import NameChange, Outcome, RecordSet, Result
 from trafficfed.ports import Provider
+from trafficfed.zones.fence import fence_name, fence_set, raise_fence, read_fence
 from trafficfed.zones.ownership import done_marker, marker_name, marker_set
 
 DEADLINE_S = 20.0
+OWNER = "contract"
 
 
 class ByHand(Protocol):
@@ -38,6 +41,18 @@ class Bench:
     async def apply(self, *changes: NameChange) -> tuple[Result, ...]:
         return await self.provider.apply(self.zone, changes, DEADLINE_S)
 
+    async def fenced(self, fence: RecordSet, *changes: NameChange) -> list[Outcome]:
+        """How changes end that are guarded by a fence."""
+        results = await self.provider.apply(self.zone, changes, DEADLINE_S, fence)
+        assert [result.name for result in results] == [change.name for change in changes]
+        return [result.outcome for result in results]
+
+    async def raised(self, term: int) -> RecordSet:
+        return await raise_fence(self.provider, self.zone, OWNER, term, DEADLINE_S)
+
+    async def fence(self) -> RecordSet | None:
+        return await read_fence(self.provider, self.zone, DEADLINE_S)
+
     async def outcomes(self, *changes: NameChange) -> list[Outcome]:
         return [result.outcome for result in await self.apply(*changes)]
 
@@ -53,7 +68,7 @@ class Bench:
 def records(name: str, *sets: tuple[str, int, tuple[str, ...]]) -> tuple[RecordSet, ...]:
     """Record sets (type, TTL, values) of a name with the marker that goes with them."""
     data = tuple(RecordSet(name=name, type=rdtype, ttl=ttl, values=values) for rdtype, ttl, values in sets)
-    return (*data, marker_set(name, done_marker("contract", "default/contract/suite", data)))
+    return (*data, marker_set(name, done_marker(OWNER, "default/contract/suite", data)))
 
 
 ONE = ("A", 30, ("192.0.2.1",))
@@ -212,3 +227,118 @@ class ProviderContract:
         assert capabilities.batch >= 1
         assert capabilities.atomicity in {"batch", "set", "none"}
         assert capabilities.fence in {"atomic", "check-first", "none"}
+
+
+def creation(bench: Bench, label: str) -> NameChange:
+    return NameChange(name=bench.name(label), after=records(bench.name(label), ONE))
+
+
+class FenceContract:
+    """What a provider keeps besides whose capability ``fence`` is not ``none``; the same ``bench`` fixture."""
+
+    async def test_under_its_own_fence_a_name_is_made_changed_and_deleted(self, bench: Bench) -> None:
+        fence = await bench.raised(7)
+        name = bench.name("web")
+        before, after = records(name, ONE), records(name, TWO, SIX)
+        for change in (
+            NameChange(name=name, after=before),
+            NameChange(name=name, before=before, after=after),
+            NameChange(name=name, before=after),
+        ):
+            assert await bench.fenced(fence, change) == [Outcome.DONE]
+        assert await bench.at("web") == {}
+        assert await bench.fence() == fence
+
+    async def test_a_fence_is_raised_by_one_write_and_returned_as_it_stands(self, bench: Bench) -> None:
+        writes = bench.by_hand.writes()
+        fence = await bench.raised(7)
+        assert fence.values == fence_set(bench.zone, OWNER, 7).values
+        assert await bench.fence() == fence
+        assert bench.by_hand.writes() - writes == 1
+
+    async def test_a_fence_that_stands_already_is_not_written_again(self, bench: Bench) -> None:
+        fence = await bench.raised(7)
+        writes = bench.by_hand.writes()
+        assert await bench.raised(7) == fence
+        assert bench.by_hand.writes() == writes
+
+    async def test_a_fence_goes_up_and_never_down(self, bench: Bench) -> None:
+        await bench.raised(7)
+        higher = await bench.raised(12)
+        writes = bench.by_hand.writes()
+        with pytest.raises(Fenced, match=r"stands at term 12, above term 9") as told:
+            await bench.raised(9)
+        assert told.value.term == 12
+        assert (await bench.fence(), bench.by_hand.writes()) == (higher, writes)
+
+    async def test_where_a_higher_term_stands_nothing_is_written(self, bench: Bench) -> None:
+        old = await bench.raised(7)
+        name = bench.name("web")
+        before = records(name, ONE)
+        await bench.fenced(old, NameChange(name=name, after=before))
+        new = await bench.raised(8)
+        writes = bench.by_hand.writes()
+        for change in (
+            NameChange(name=name, before=before, after=records(name, TWO)),
+            NameChange(name=name, before=before),
+            creation(bench, "other"),
+        ):
+            with pytest.raises(Fenced, match=r"no longer says .*term=7.* it says .*term=8") as told:
+                await bench.fenced(old, change)
+            assert told.value.term == 8
+        assert bench.by_hand.writes() == writes
+        assert ((await bench.at("web"))["A"], await bench.at("other")) == (ONE[2], {})
+        assert await bench.fenced(new, creation(bench, "other")) == [Outcome.DONE]
+
+    async def test_not_one_of_many_changes_is_written_under_a_fallen_fence(self, bench: Bench) -> None:
+        old = await bench.raised(7)
+        await bench.raised(8)
+        bench.by_hand.write(RecordSet(name=bench.name("n3"), type="A", ttl=60, values=OTHER[2]))
+        before = await bench.provider.read(bench.zone, DEADLINE_S)
+        with pytest.raises(Fenced):
+            await bench.fenced(old, *(creation(bench, f"n{number}") for number in range(120)))
+        assert await bench.provider.read(bench.zone, DEADLINE_S) == before
+
+    async def test_where_no_fence_stands_nothing_is_written(self, bench: Bench) -> None:
+        with pytest.raises(Fenced, match="it is gone") as told:
+            await bench.fenced(fence_set(bench.zone, OWNER, 7), creation(bench, "web"))
+        assert told.value.term == 0
+        assert await bench.at("web") == {}
+
+    async def test_a_fence_of_another_owner_stops_every_write(self, bench: Bench) -> None:
+        bench.by_hand.write(fence_set(bench.zone, "somebody", 3))
+        with pytest.raises(Fenced) as told:
+            await bench.fenced(fence_set(bench.zone, OWNER, 7), creation(bench, "web"))
+        assert told.value.term == 0
+        assert await bench.at("web") == {}
+
+    async def test_a_fence_of_another_owner_is_never_replaced(self, bench: Bench) -> None:
+        bench.by_hand.write(fence_set(bench.zone, "somebody", 3))
+        with pytest.raises(Refused, match=r"fence of owner somebody, .* owner is contract") as told:
+            await bench.raised(7)
+        assert not isinstance(told.value, Fenced)
+        found = await bench.fence()
+        assert found is not None
+        assert found.values == fence_set(bench.zone, "somebody", 3).values
+
+    @pytest.mark.parametrize("value", ['"v=spf1 -all"', '"trafficfed/1 owner=contract"'])
+    async def test_what_is_no_fence_is_never_replaced(self, bench: Bench, value: str) -> None:
+        bench.by_hand.write(RecordSet(name=fence_name(bench.zone), type="TXT", ttl=60, values=(value,)))
+        with pytest.raises(Refused, match="which is no fence of ours: take it away"):
+            await bench.raised(7)
+        found = await bench.fence()
+        assert found is not None
+        assert found.values == (value,)
+
+    async def test_a_foreign_record_under_a_standing_fence_harms_only_itself(self, bench: Bench) -> None:
+        fence = await bench.raised(7)
+        bench.by_hand.write(RecordSet(name=bench.name("n7"), type="A", ttl=60, values=OTHER[2]))
+        outcomes = await bench.fenced(fence, *(creation(bench, f"n{number}") for number in range(12)))
+        assert [outcome is Outcome.DONE for outcome in outcomes] == [number != 7 for number in range(12)]
+        assert outcomes[7] is Outcome.CONFLICT
+
+    async def test_no_change_under_a_fence_writes_nothing(self, bench: Bench) -> None:
+        fence = await bench.raised(7)
+        writes = bench.by_hand.writes()
+        assert await bench.provider.apply(bench.zone, (), DEADLINE_S, fence) == ()
+        assert bench.by_hand.writes() == writes

@@ -11,13 +11,12 @@ and after; ``-`` stands for no record. Spaces and other unusual characters are p
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote, unquote
 
 import msgspec
 
 from trafficfed.model import RecordSet, Value
+from trafficfed.zones.txt_words import txt_pairs, txt_value, word, word_value
 
 LABEL = "_trafficfed-owner"
 WILDCARD = "_wildcard"
@@ -29,11 +28,6 @@ POOL_LABEL = "_trafficfed-pool"
 
 TTL = 300
 ABSENT = "-"
-_VERSION = "trafficfed/1"
-_STRING_OCTETS = 255
-"""Octets in one character-string of a TXT record (RFC 1035 section 3.3)."""
-
-_STRING = re.compile(r'"([^"\\]*)"')
 _DIGEST_DIGITS = 16
 
 
@@ -153,31 +147,24 @@ def marker_set(name: str, marker: Marker) -> RecordSet:
     >>> marker_set("a.example.org", Marker(owner="prod", service="default/shop/web")).values
     ('"trafficfed/1 owner=prod service=default/shop/web state=done"',)
     """
-    words = [
-        _VERSION,
-        f"owner={quote(marker.owner, safe='/:@')}",
-        f"service={quote(marker.service, safe='/:@')}",
+    words = (
+        word("owner", marker.owner),
+        word("service", marker.service),
         f"state={'pending' if marker.pending else 'done'}",
         *(f"{rdtype}={','.join(digests)}" for rdtype, digests in marker.types),
-    ]
-    text = " ".join(words)
-    strings = [text[at : at + _STRING_OCTETS] for at in range(0, len(text), _STRING_OCTETS)]
-    value = " ".join(f'"{string}"' for string in strings)
-    return RecordSet(name=marker_name(name), type="TXT", ttl=TTL, values=(value,))
+    )
+    return RecordSet(name=marker_name(name), type="TXT", ttl=TTL, values=(txt_value(words),))
 
 
 def parse_marker(record_set: RecordSet) -> Marker | None:
     """The marker in a TXT record set, None where it is not one that we understand whole: then it is foreign."""
-    if len(record_set.values) != 1:
-        return None
-    version, *words = "".join(_STRING.findall(record_set.values[0])).split(" ")
-    pairs = [word.partition("=")[::2] for word in words]
-    if version != _VERSION or [key for key, _ in pairs[:3]] != ["owner", "service", "state"]:
+    pairs = txt_pairs(record_set)
+    if pairs is None or [key for key, _ in pairs[:3]] != ["owner", "service", "state"]:
         return None
     (_, owner), (_, service), (_, state), *types = pairs
     marker = Marker(
-        owner=unquote(owner),
-        service=unquote(service),
+        owner=word_value(owner),
+        service=word_value(service),
         types=tuple((key, tuple(text.split(","))) for key, text in types),
     )
     return marker if state == ("pending" if marker.pending else "done") else None
