@@ -133,9 +133,15 @@ class Suspect(Value, frozen=True, tag=True):
 
 
 class Observations(Value, frozen=True, tag=True):
-    """Upward, from a vantage: what was seen. Whose vantage it is says the connection, not the message."""
+    """Upward, from a vantage: what was seen. Whose vantage it is says the connection, not the message.
+
+    ``sent_s`` is the vantage's own clock when it was sent: with it an observation tells its age, whatever that clock
+    may be off by. ``cluster`` is the member the vantage runs in, empty for none.
+    """
 
     seen: tuple[Observation, ...] = ()
+    sent_s: float = 0.0
+    cluster: str = ""
 
 
 Message = Resume | Full | Change | Beat | Overlay | Propose | Answered | Status | Targets | Suspect | Observations
