@@ -109,6 +109,15 @@ class ProviderFailed(Value, frozen=True):
     retry_s: float
 
 
+class LeadershipChanged(Value, frozen=True):
+    """Who leads changed, as seen from here, or why this controller does not. ``leader`` is empty while unknown."""
+
+    leads: bool
+    term: int
+    leader: str
+    reason: str = ""
+
+
 ReportEvent = (
     ClusterChanged
     | Observed
@@ -121,5 +130,6 @@ ReportEvent = (
     | Verified
     | Braked
     | ProviderFailed
+    | LeadershipChanged
 )
 Report = Callable[[ReportEvent], None]

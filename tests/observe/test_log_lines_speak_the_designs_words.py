@@ -18,6 +18,7 @@ from trafficfed.reports import (
     Braked,
     ClusterChanged,
     Decided,
+    LeadershipChanged,
     Observed,
     ProbeImpossible,
     ProviderFailed,
@@ -103,6 +104,11 @@ SPOKEN: list[tuple[ReportEvent, str, str]] = [
         ProviderFailed("bind", "fed.test", "timed out", 2.0),
         "warning",
         "provider-failed: provider=bind zone=fed.test message='timed out' retry_s=2",
+    ),
+    (
+        LeadershipChanged(False, 7, "eu", "eu leads"),
+        "info",
+        "leadership: leads=false term=7 leader=eu reason='eu leads'",
     ),
     (
         ProbeImpossible(TARGET, "no route"),

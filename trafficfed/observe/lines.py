@@ -5,6 +5,7 @@ from trafficfed.reports import (
     Braked,
     ClusterChanged,
     Decided,
+    LeadershipChanged,
     Observed,
     ProbeImpossible,
     ProviderFailed,
@@ -52,6 +53,9 @@ def line(event: ReportEvent) -> Line:
             return Line("warning", "refused", _refusal(refusal))
         case RefusalCleared(refusal):
             return Line("info", "refusal-cleared", _refusal(refusal)[:-1])
+        case LeadershipChanged(leads, term, leader, reason):
+            who = (("leads", str(leads).lower()), ("term", term), ("leader", leader), ("reason", reason))
+            return Line("info", "leadership", who)
         case _:
             return _at_provider(event)
 
