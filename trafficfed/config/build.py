@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from trafficfed.config.checks import Resolve
+from trafficfed.config.leadership_section import leadership_settings, remote_vantage
 from trafficfed.config.nameserver_section import name_server_settings
 from trafficfed.config.schema import (
     ClusterSection,
@@ -22,6 +23,7 @@ from trafficfed.config.schema import (
 from trafficfed.config.settings import (
     Access,
     FeedSettings,
+    LeadershipSettings,
     LogSettings,
     PropagationSettings,
     ProviderSettings,
@@ -58,6 +60,8 @@ def build(
         },
         health=_health(file.health),
         vantage=_vantage(file.vantage, environ),
+        vantages=tuple(remote_vantage(section, resolve) for section in file.vantages),
+        leadership=_leadership(file, resolve),
         hub=_access(file.hub, resolve, place("hub")) if file.hub else None,
         propagation=_propagation(file.propagation),
         allow_exec=file.allow_exec,
@@ -96,6 +100,13 @@ def _feed(section: FeedSection, resolve: Resolve) -> FeedSettings:
     return FeedSettings(section.listen, file, read_key(file))
 
 
+def _leadership(file: File, resolve: Resolve) -> LeadershipSettings | None:
+    if file.leadership is None:
+        return None
+    providers = {zone.name: zone.providers for zone in file.zones}
+    return leadership_settings(file.leadership, lambda zone: providers[zone], resolve)
+
+
 def _propagation(section: PropagationSection) -> PropagationSettings:
     kinds = (each.rpartition("/") for each in section.kinds)
     return PropagationSettings(tuple((version, kind) for version, _, kind in kinds), section.namespace)
@@ -121,7 +132,8 @@ def _zone(section: ZoneSection) -> Zone:
 
 
 def _provider(name: str, section: ProviderSection, resolve: Resolve, place: str) -> ProviderSettings:
-    return ProviderSettings(name, section.kind, _absolute(section.model_extra or {}, resolve), place)
+    options = _absolute(section.model_extra or {}, resolve)
+    return ProviderSettings(name, section.kind, options, place, section.region)
 
 
 def _absolute(options: Mapping[str, Any], resolve: Resolve) -> dict[str, object]:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path as FilePath
 
+from trafficfed.config.leadership_checks import leadership_mistakes
 from trafficfed.config.places import Mistake, Path
 from trafficfed.config.settings import read_key
 from trafficfed.config.wording import nearest
@@ -24,8 +25,10 @@ def mistakes(data: object, kinds: Collection[str], resolve: Resolve) -> Iterator
     yield from _required(root)
     yield from _duplicates(_items(root, "clusters"), "cluster")
     yield from _duplicates(_items(root, "zones"), "zone")
+    yield from _duplicates(_items(root, "vantages"), "vantage")
     yield from _unknown_kinds(root, kinds)
     yield from _unknown_names(root)
+    yield from leadership_mistakes(root)
     for path, file in _files(root):
         yield from _unusable_file(path, file, resolve(file))
 
@@ -106,12 +109,14 @@ def _unknown_names(root: Mapping[str, object]) -> Iterator[Mistake]:
         for at, grant in enumerate(_list(zone.get("grants"))):
             here = (*path, "grants", at, "clusters")
             yield from _strangers(here, _mapping(grant).get("clusters"), clusters, "cluster")
-    home = _mapping(root.get("vantage")).get("cluster")
-    if isinstance(home, str) and home not in clusters:
-        yield Mistake(
-            ("vantage", "cluster"),
-            f"names the cluster '{home}', which is not configured; {nearest(str(home), clusters)}",
-        )
+    homes: Items = [(("vantage",), _mapping(root.get("vantage"))), *_items(root, "vantages")]
+    for path, vantage in homes:
+        home = vantage.get("cluster")
+        if isinstance(home, str) and home not in clusters:
+            yield Mistake(
+                (*path, "cluster"),
+                f"names the cluster '{home}', which is not configured; {nearest(str(home), clusters)}",
+            )
 
 
 def _strangers(path: Path, names: object, known: Collection[str], what: str) -> Iterator[Mistake]:

@@ -18,6 +18,7 @@ from trafficfed.config.fields import (
     Section,
     Text,
 )
+from trafficfed.config.leadership_section import LeadershipSection, RemoteVantageSection
 from trafficfed.config.nameserver_section import NameServerSection
 from trafficfed.config.settings import ListenAddress
 
@@ -57,6 +58,7 @@ class ProviderSection(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
     kind: Text = Field(examples=["rfc2136"])
+    region: Text = Field("", description="where its one primary stands; its zones cannot be written once that is gone")
 
 
 class GrantSection(Section):
@@ -168,6 +170,8 @@ class File(Section):
     zones: tuple[ZoneSection, ...] = ()
     health: HealthSection = HealthSection()
     vantage: VantageSection = VantageSection()
+    vantages: tuple[RemoteVantageSection, ...] = ()
+    leadership: LeadershipSection | None = None
     hub: HubSection | None = None
     propagation: PropagationSection = PropagationSection()
     allow_exec: tuple[Text, ...] = Field(

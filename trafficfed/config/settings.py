@@ -52,12 +52,14 @@ class ProviderSettings:
 
     ``options`` may hold secrets written inline, so it shows in no repr. Values of keys that end in ``-file``
     are absolute paths of files that exist. ``place`` is ``file:line``, to prefix what the adapter finds wrong.
+    ``region`` is where what is written to stands, where that is one place.
     """
 
     name: str
     kind: str
     options: Mapping[str, object] = field(default_factory=dict, repr=False)
     place: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,53 @@ class VantageSettings:
     name: str = "local"
     region: str = ""
     cluster: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElectorSettings:
+    """One place that decides who leads: a member cluster, or a zone at one of its providers."""
+
+    cluster: str = ""
+    zone: str = ""
+    provider: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called in every controller's electorate."""
+        return f"cluster/{self.cluster}" if self.cluster else f"zone/{self.zone}@{self.provider}"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSettings:
+    """Another controller: its name, where its feed listens, and its region where that is stated."""
+
+    name: str
+    feed: ListenAddress
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadershipSettings:
+    """Several controllers of which one leads. ``name`` is this one's; ``key`` is what only controllers share."""
+
+    name: str
+    key_file: Path
+    key: bytes = field(repr=False)
+    electorate: tuple[ElectorSettings, ...]
+    peers: tuple[PeerSettings, ...] = ()
+    lease_s: float = 10.0
+    renew_s: float = 2.0
+    namespace: str = "trafficfed"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteVantage:
+    """A prober that reports here. ``cluster`` names the member it runs in, empty = none; ``key`` is its own."""
+
+    name: str
+    cluster: str
+    key_file: Path
+    key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +148,7 @@ class Settings:
     """One configuration file, validated.
 
     ``access`` and ``providers`` are keyed by the cluster's and the provider's name, in the order of the file.
-    ``hub`` and ``nameserver`` are None where the file has no such section. ``warnings`` are lines
+    ``hub``, ``leadership`` and ``nameserver`` are None where the file has no such section. ``warnings`` are lines
     ``file:line: key: text`` about what works but should be mended; whoever starts up prints them.
     """
 
@@ -115,6 +164,8 @@ class Settings:
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
     health: HealthCheck = field(default_factory=HealthCheck)
     vantage: VantageSettings = VantageSettings()
+    vantages: tuple[RemoteVantage, ...] = ()
+    leadership: LeadershipSettings | None = None
     hub: Access | None = None
     propagation: PropagationSettings = PropagationSettings()
     allow_exec: tuple[str, ...] = ()
