@@ -43,6 +43,7 @@ def test_the_text_is_one_document_a_kind() -> None:
     assert [each["spec"]["names"]["kind"] for each in documents] == [
         "ClusterPropagationPolicy",
         "GlobalService",
+        "OperatorControl",
         "PropagationPolicy",
     ]
 

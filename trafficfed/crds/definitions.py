@@ -7,6 +7,7 @@ import msgspec
 import yaml
 
 from trafficfed.crds.globalservice import GlobalServiceObject, GlobalServiceSpec, GlobalServiceStatus
+from trafficfed.crds.operatorcontrol import OperatorControlObject, OperatorControlSpec, OperatorControlStatus
 from trafficfed.crds.schema import paragraph, schema_of
 from trafficfed.crds.structs import GROUP, VERSION
 from trafficfed.propagation.policy import (
@@ -87,9 +88,30 @@ DEFINITIONS = (
             Column("Steering", ".spec.steering"),
             Column("Serving", ".status.serving"),
             _condition("Accepted", "Accepted"),
+            _condition("Ready", "Ready"),
+            _condition("Reason", "Accepted", "reason", priority=1),
             AGE,
         ),
         short=("gsvc",),
+    ),
+    Definition(
+        kind="OperatorControl",
+        plural="operatorcontrols",
+        documented=OperatorControlObject,
+        spec=OperatorControlSpec,
+        status=OperatorControlStatus,
+        columns=(
+            Column("Action", ".spec.action"),
+            Column("Cluster", ".spec.cluster"),
+            Column("Service", ".spec.service"),
+            Column("Until", ".spec.until"),
+            Column("By", ".spec.who"),
+            _condition("In force", "InForce"),
+            Column("Why", ".spec.why", priority=1),
+            AGE,
+        ),
+        namespaced=False,
+        short=("tfoc",),
     ),
     Definition(
         kind="PropagationPolicy",
