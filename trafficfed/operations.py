@@ -51,6 +51,9 @@ class Propagates(Protocol):
     @property
     def reason(self) -> str: ...
 
+    @property
+    def refusals(self) -> tuple[Refusal, ...]: ...
+
     def confirm(self) -> int: ...
 
     def forget(self, cluster: str) -> None: ...
@@ -179,6 +182,8 @@ class ControllerOperations:
             found += publisher.refusals
         if self._propagation is not None and (reason := self._propagation.reason):
             found.append(Refusal(cluster=HUB_ID, object=HUB_ID, reason="HubNotFollowed", message=reason))
+        if self._propagation is not None:
+            found += self._propagation.refusals
         return tuple(found)
 
     def _failing(self) -> tuple[str, ...]:

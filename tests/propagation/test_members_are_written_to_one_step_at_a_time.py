@@ -223,4 +223,5 @@ def test_the_hub_is_asked_where_it_keeps_each_kind_and_what_it_lacks_is_told(mem
         api_version="rbac.authorization.k8s.io/v1", kind="ClusterRole", plural="clusterroles", namespaced=False
     )
     assert found.kinds == (*DEFAULT_KINDS, role)
-    assert ["Nonsense" in found.missing[0], "Widget" in found.missing[1]] == [True, True]
+    assert found.absent == (("v1", "Nonsense"), ("example.org/v1", "Widget"))
+    assert ["Nonsense" in each.message or "Widget" in each.message for each in found.refusals] == [True, True]

@@ -1,5 +1,6 @@
 """Each view as a page of text."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -34,6 +35,8 @@ _STYLES = {
     "create": "good",
     "update": "doubt",
     "delete": "bad",
+    "apply": "good",
+    "release": "doubt",
 }
 
 
@@ -213,17 +216,26 @@ def _controls(view: ControlsView, sheet: _Page) -> Iterator[str]:
 
 
 def _plan(view: PlanView, sheet: _Page) -> Iterator[str]:
-    counts = {
-        action: sum(change.action == action for change in view.changes) for action in ("create", "update", "delete")
-    }
-    summary = ", ".join(f"{count} to {action}" for action, count in counts.items() if count)
-    yield sheet.text(Cell(view.owner, "title"), f"  {summary or 'nothing would change'}")
+    yield sheet.text(Cell(view.owner, "title"), f"  {_summary(view) or 'nothing would change'}")
     for change in view.changes:
         yield from _change(change, sheet)
+    yield from sheet.section(
+        "In the members",
+        ("ACTION", "CLUSTER", "OBJECT", "WHY"),
+        [(_styled(each.action), each.cluster, each.object, each.reason) for each in view.copies],
+    )
     yield from _held(view.held, sheet)
     yield from _refusals(view.refusals, sheet)
     yield from sheet.section("Cannot be expressed", ("",), [(loss,) for loss in view.losses])
     yield from sheet.section("Not seen whole, so nothing is removed", ("",), [(why,) for why in view.incomplete])
+
+
+def _summary(view: PlanView) -> str:
+    names = Counter(change.action for change in view.changes)
+    copies = Counter(copy.action for copy in view.copies)
+    of_names = [f"{names[action]} to {action}" for action in ("create", "update", "delete") if names[action]]
+    of_copies = [f"{copies[action]} copies to {action}" for action in ("apply", "delete", "release") if copies[action]]
+    return ", ".join((*of_names, *of_copies))
 
 
 def _change(change: ChangeView, sheet: _Page) -> Iterator[str]:

@@ -25,7 +25,7 @@ def plan(config: Path, output: str) -> int:
 
     view = app.plan(settings)
     write(view, output, Screen.of_terminal(os.environ))
-    return EXIT_FOUND if view.changes or view.held else 0
+    return EXIT_FOUND if view.changes or view.copies or view.held else 0
 
 
 def nameserver(config: Path) -> None:

@@ -164,11 +164,23 @@ class ChangeView(View, frozen=True, kw_only=True):
     confirm_id: str = ""
 
 
+class CopyView(View, frozen=True, kw_only=True):
+    """One step of propagation in a member. ``action`` is apply, delete or release (let go of, left where it is);
+    ``reason`` is why: Missing, Changed, Drifted, TakenOver or NoLongerAssigned."""
+
+    cluster: str
+    object: str
+    action: str
+    reason: str = ""
+
+
 class PlanView(View, frozen=True, kw_only=True):
-    """What would change. ``losses`` name what a provider cannot express, ``incomplete`` why the view is not whole."""
+    """What would change: names at ``changes``, propagated objects at ``copies``. ``losses`` name what a provider cannot
+    express, ``incomplete`` why the view is not whole."""
 
     owner: str
     changes: tuple[ChangeView, ...] = ()
+    copies: tuple[CopyView, ...] = ()
     refusals: tuple[RefusalView, ...] = ()
     held: tuple[HeldView, ...] = ()
     losses: tuple[str, ...] = ()

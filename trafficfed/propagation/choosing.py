@@ -33,8 +33,11 @@ class Choosing:
 
     def measured(self, key: PolicyKey, now_s: float) -> Measured:
         """As far as it is known, and whether more is worth waiting for."""
-        is_final = now_s >= self._asked_s.get(key, now_s) + FIRST_LOOK_S
-        return self._situation.measured._replace(final=is_final)
+        return self._situation.measured._replace(final=now_s >= self.final_s(key, now_s))
+
+    def final_s(self, key: PolicyKey, now_s: float) -> float:
+        """From when on a policy waits for no measurement any more."""
+        return self._asked_s.get(key, now_s) + FIRST_LOOK_S
 
     def run(self, now_s: float) -> None:
         """Choose for what is marked, or has waited long enough; what waits for members to be seen stays marked."""

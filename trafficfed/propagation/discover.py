@@ -6,8 +6,9 @@ from http import HTTPStatus
 from trafficfed.kubernetes_api.failures import Rejected
 from trafficfed.kubernetes_api.transport import Reader
 from trafficfed.kubernetes_api.wire import Wire
-from trafficfed.model import Value
+from trafficfed.model import Refusal, Value
 from trafficfed.propagation.objects import TemplateKind
+from trafficfed.propagation.select import not_on_hub
 
 
 class _Resource(Wire, frozen=True):
@@ -21,24 +22,29 @@ class _Resources(Wire, frozen=True):
 
 
 class Discovered(Value, frozen=True, kw_only=True):
-    """``missing`` says, of each kind that the hub does not have, why it is not propagated."""
+    """``absent`` are the kinds that the hub does not have, by apiVersion and kind."""
 
     kinds: tuple[TemplateKind, ...]
-    missing: tuple[str, ...] = ()
+    absent: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Why each absent kind is not propagated."""
+        return tuple(not_on_hub(*each) for each in self.absent)
 
 
 async def discover(reader: Reader, wanted: Iterable[tuple[str, str]]) -> Discovered:
     """The kinds by apiVersion and kind. Raises Transient or Refused."""
     asked: dict[str, dict[str, TemplateKind]] = {}
-    kinds, missing = [], []
+    kinds, absent = [], []
     for api_version, kind in wanted:
         if api_version not in asked:
             asked[api_version] = await _served(reader, api_version)
         if (found := asked[api_version].get(kind)) is not None:
             kinds.append(found)
         else:
-            missing.append(f"the hub has no kind {kind} in {api_version}: it is not propagated until the next start")
-    return Discovered(kinds=tuple(kinds), missing=tuple(missing))
+            absent.append((api_version, kind))
+    return Discovered(kinds=tuple(kinds), absent=tuple(absent))
 
 
 async def _served(reader: Reader, api_version: str) -> dict[str, TemplateKind]:

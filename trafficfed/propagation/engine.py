@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api.wire import Event, Listed, Lost, Resumed
-from trafficfed.model import Cluster, Value
+from trafficfed.model import Cluster, Refusal, Value
 from trafficfed.propagation.assignment import Choice, forgotten, withdrawn
 from trafficfed.propagation.capacity import Room
 from trafficfed.propagation.choosing import FIRST_LOOK_S, Choosing
@@ -65,9 +65,13 @@ class Engine:
         now_s: float,
         *,
         went_back: bool = False,
+        absent: Iterable[tuple[str, str]] = (),
+        most_under_way: int = MOST_UNDER_WAY,
     ) -> None:
-        self.hub = HubView(known, kinds, went_back=went_back)
+        """``absent`` kinds are wanted, and the hub does not have them."""
+        self.hub = HubView(known, kinds, went_back=went_back, absent=absent)
         self.broken = ""
+        self._most_under_way = most_under_way
         self._namespace = namespace
         self._situation = Situation(owner, clusters, self.hub, now_s)
         self.members = self._situation.members
@@ -223,6 +227,7 @@ class Engine:
             self.members[cluster].forget_strange(key)
             self._touch(key)
         self._choosing.run(now_s)
+        self._settling.overdue(now_s)
         self._settling.begin()
         jobs: list[Job] = []
         for key, urgent in self._queue.take(min(MOST_BULK, self._free)):
@@ -238,7 +243,7 @@ class Engine:
     @property
     def _free(self) -> int:
         """How much more bulk work may be under way."""
-        return MOST_UNDER_WAY - sum(not urgent for urgent in self._settling.under_way.values())
+        return self._most_under_way - sum(not urgent for urgent in self._settling.under_way.values())
 
     def _record(self, now_s: float) -> tuple[Write, ...]:
         if self._record_again_s is not None and now_s < self._record_again_s:
@@ -265,9 +270,18 @@ class Engine:
         """When time alone may change something."""
         if not self._at_work:
             return None
-        waits = [self._troubles.next_s, self._record_again_s, self._choosing.next_s]
+        waits = [self._troubles.next_s, self._record_again_s, self._choosing.next_s, self._settling.next_s]
         waits.append(self._situation.began_s + FIRST_LOOK_S if self._looks(now_s) else self.standing.next_s)
         return min((at_s for at_s in waits if at_s is not None), default=None)
+
+    def refusals(self, now_s: float) -> tuple[Refusal, ...]:
+        """Everything that is not as somebody wished; nothing while the hub is not believed."""
+        return tuple(self.standing.refusals(self._choosing.chosen, now_s)) if self._at_work else ()
+
+    def settled(self, now_s: float) -> bool:
+        """Whether nothing is left to decide on what is seen now, and nothing is waited for that may soon be seen."""
+        waits = self._choosing.next_s is not None or self._settling.measures or self._looks(now_s)
+        return self._at_work and not (len(self._queue) or self._choosing.marked or waits)
 
     # ------------------------------------------------------------------ marking
 

@@ -54,8 +54,10 @@ class Streams:
         return max((stream.revision for stream in self.of.values()), default=0)
 
     @property
-    def lost(self) -> str:
-        return next((stream.lost for stream in self.of.values() if stream.lost), "")
+    def unseen(self) -> str:
+        """Why not all of them are live; empty where they are."""
+        lost = next((stream.lost for stream in self.of.values() if stream.lost), "")
+        return lost or next((f"no list of {kind.plural} yet" for kind, each in self.of.items() if not each.listed), "")
 
 
 class _Type(Wire, frozen=True):

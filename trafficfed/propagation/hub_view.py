@@ -23,13 +23,21 @@ RECORDS = TemplateKind(api_version="v1", kind="Records", plural="configmaps")
 class HubView:
     """``known`` is what is trusted; ``objects`` and ``policies`` tell what changed since they were last taken."""
 
-    def __init__(self, known: Hub, kinds: Iterable[TemplateKind], *, went_back: bool = False) -> None:
-        """``went_back``: the hub once showed a state older than was known; as its revisions grow on, ``confirm`` alone
-        ends that."""
+    def __init__(
+        self,
+        known: Hub,
+        kinds: Iterable[TemplateKind],
+        *,
+        went_back: bool = False,
+        absent: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """``absent`` kinds are wanted too, and the hub does not have them. ``went_back``: the hub once showed a state
+        older than was known; as its revisions grow on, ``confirm`` alone ends that."""
         self.known = known
         self.went_back = went_back
         self._judged = False
         self.kinds = tuple(kinds)
+        self._absent = tuple(absent)
         self.streams = Streams({kind: Stream() for kind in (*self.kinds, POLICIES, CLUSTER_POLICIES, RECORDS)})
         self.templates: dict[ObjectKey, Template] = {}
         self.policies: dict[PolicyKey, Policy] = {}
@@ -47,10 +55,19 @@ class HubView:
         return all(s.listed for s in self.streams.of.values()) and len(self.streams.uids) == 1
 
     @property
+    def unseen(self) -> str:
+        """Why not everything of it is seen; empty where it is."""
+        return self.streams.unseen
+
+    def lost_kinds(self) -> tuple[TemplateKind, ...]:
+        """Of those that may be propagated, what cannot be followed now."""
+        return tuple(kind for kind in self.kinds if self.streams.of[kind].lost)
+
+    @property
     def selection(self) -> Selection:
         """The policies of this moment."""
         if self._selection is None:
-            self._selection = Selection(self.policies.values(), self.kinds)
+            self._selection = Selection(self.policies.values(), self.kinds, self._absent)
         return self._selection
 
     # ------------------------------------------------------------------ events

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from trafficfed.errors import ConfigError, Refused, Transient
 from trafficfed.kubernetes_api.context import Credentials
-from trafficfed.kubernetes_api.transport import Transport
 from trafficfed.kubernetes_api.wire import Event, Foreign, Lost
 from trafficfed.ports import Clock
+from trafficfed.propagation.api import Api, Connect, Open
 from trafficfed.propagation.capacity import Room
 from trafficfed.propagation.follow import Followed, follow
 from trafficfed.propagation.objects import TemplateKind
@@ -24,7 +24,6 @@ LATENCY_EVERY_S = 300.0
 LOOK_S = 2.0
 """Whether any policy asks for room is looked up so often: a first placement waits for it."""
 
-Connect = Callable[[], Awaitable[Credentials]]
 Rtt = Callable[[str, int], Awaitable[float | None]]
 
 
@@ -48,6 +47,7 @@ class MemberLink:
         self,
         name: str,
         connect: Connect,
+        open: Open,
         owner: str,
         kinds: tuple[TemplateKind, ...],
         writer: MemberWriter,
@@ -56,7 +56,7 @@ class MemberLink:
         rtt: Rtt,
         random: Random,
     ) -> None:
-        self._name, self._connect, self._owner, self._kinds = name, connect, owner, kinds
+        self._name, self._connect, self._open, self._owner, self._kinds = name, connect, open, owner, kinds
         self.writer, self._sink, self._clock, self._rtt, self._random = writer, sink, clock, rtt, random
 
     async def run(self) -> Never:
@@ -75,7 +75,7 @@ class MemberLink:
                 await self._work(credentials)
 
     async def _work(self, credentials: Credentials) -> None:
-        transport = Transport(credentials)
+        transport = self._open(credentials)
         selector = f"{OWNER_LABEL}={self._owner}"
         wanted = [Followed(kind, kind.path(), selector) for kind in self._kinds]
 
@@ -92,7 +92,7 @@ class MemberLink:
         finally:
             await transport.close()
 
-    async def _measure_room(self, transport: Transport) -> Never:
+    async def _measure_room(self, transport: Api) -> Never:
         """Only while a policy asks for it: reading all Pods is not free."""
         while True:
             if self._sink.wants_room:

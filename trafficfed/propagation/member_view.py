@@ -53,6 +53,11 @@ class MemberView:
     def reachable(self) -> bool:
         return not self.doubt and any(stream.live for stream in self.streams.of.values())
 
+    @property
+    def unseen(self) -> str:
+        """Why not everything of it is seen; empty where it is."""
+        return self.doubt or self.streams.unseen
+
     # ------------------------------------------------------------------ events
 
     def take(self, kind: TemplateKind, event: Event) -> set[ObjectKey]:

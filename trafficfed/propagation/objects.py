@@ -9,6 +9,9 @@ from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api.wire import Wire
 from trafficfed.model import Value
 
+HUB = "hub"
+"""Stands for the hub where a refusal names a cluster."""
+
 
 class ObjectKey(Value, frozen=True, order=True):
     """One native object, the same on the hub and in every member. Versions of a kind are one kind.

@@ -2,35 +2,31 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Never
 
+from msgspec.structs import replace
+
 from trafficfed.config.settings import PropagationSettings
-from trafficfed.errors import ConfigError, Refused, Transient
-from trafficfed.kubernetes_api.context import Credentials
+from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api.transport import Transport
-from trafficfed.kubernetes_api.wire import Event, Foreign, Lost
-from trafficfed.model import Cluster, Freshness, Source
+from trafficfed.kubernetes_api.wire import Event
+from trafficfed.model import Cluster, Freshness, Refusal, Source
 from trafficfed.ports import Clock
+from trafficfed.propagation.api import Connect, Open
 from trafficfed.propagation.capacity import Room
-from trafficfed.propagation.discover import discover
-from trafficfed.propagation.engine import Engine
-from trafficfed.propagation.follow import Followed, follow
-from trafficfed.propagation.followed import CLUSTER_POLICIES, POLICIES, RECORD_SELECTOR
-from trafficfed.propagation.hub_view import RECORDS
-from trafficfed.propagation.hub_writer import HubWriter, Overtaken
+from trafficfed.propagation.discover import Discovered
+from trafficfed.propagation.engine import MOST_UNDER_WAY, Engine
+from trafficfed.propagation.hub_link import HubLink
 from trafficfed.propagation.member_link import RETRY_S, MemberLink, Rtt
 from trafficfed.propagation.memory import Remembered, remember, remembered
-from trafficfed.propagation.objects import DEFAULT_KINDS, ObjectKey, PolicyKey, TemplateKind
-from trafficfed.propagation.records import Records, Write
+from trafficfed.propagation.objects import DEFAULT_KINDS, TemplateKind
+from trafficfed.propagation.rehearsal import UNLIMITED, WITHIN_S, Rehearsed, rehearse
 from trafficfed.propagation.settling import Deed
-from trafficfed.propagation.standing import StatusWrite
 from trafficfed.propagation.troubles import Failure
 from trafficfed.propagation.writer import MemberWriter
-
-Connect = Callable[[], Awaitable[Credentials]]
 
 LONGEST_NAP_S = 5.0
 """Whether a member is another one by now is told by the table, which wakes nobody here."""
@@ -38,7 +34,8 @@ LONGEST_NAP_S = 5.0
 REMEMBER_EVERY_S = 5.0
 """A restored hub that is younger by less than this is not known after a restart of ours within it."""
 
-RECORD_AGAIN_S = 1.0
+MOST_REFUSALS = 50
+"""What a page of text can hold; the policies' statuses have the first of each."""
 
 
 class Propagation:
@@ -58,19 +55,20 @@ class Propagation:
         rtt: Rtt,
         places: Iterable[str] = (),
         random: Random | None = None,
+        open: Open = Transport,
     ) -> None:
         self._settings, self._owner, self._clusters, self._sources = settings, owner, clusters, sources
-        self._state_dir, self._connect_hub, self._connect = state_dir, connect_hub, connect
+        self._state_dir, self._connect, self._open = state_dir, connect, open
         self._clock, self._rtt, self._random = clock, rtt, random or Random()
         self._places = tuple(place for place in places if place)
         self._kept = remembered(state_dir)
         self._engine: Engine | None = None
         self._writers: dict[str, MemberWriter] = {}
-        self._hub: HubWriter | None = None
-        self._reason = "not connected yet"
+        self._absent: tuple[Refusal, ...] = ()
+        self._reason = ""
         self._wake = asyncio.Event()
+        self._hub = HubLink(settings.namespace, connect_hub, open, self.take_hub, self._wake.set, clock, self._random)
         self._log = logging.getLogger(__name__)
-        self.hub_writes = 0
 
     # ------------------------------------------------------------------ operators
 
@@ -84,11 +82,18 @@ class Propagation:
 
     @property
     def reason(self) -> str:
-        """Why the hub is not followed now; empty where it is."""
+        """Why the hub is not followed now; empty where it is, or where nobody runs this."""
         if self._engine is None:
-            return self._reason
+            return self._hub.reason or self._reason
         known = self._engine.hub.known
         return self._engine.broken or ("" if known.freshness is Freshness.FRESH else known.reason)
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """What is not as somebody wished, the first of it."""
+        if self._engine is None:
+            return ()
+        return (*self._absent, *self._engine.refusals(self._clock.now_s()))[:MOST_REFUSALS]
 
     def confirm(self) -> int:
         """Take the hub as it is; how many objects leave. Raises ConfigError where there is nothing to confirm."""
@@ -107,96 +112,107 @@ class Propagation:
     # ------------------------------------------------------------------ run
 
     async def run(self) -> Never:
-        """For ever, until cancelled."""
-        while True:
-            try:
-                await self._run()
-            except Exception:
-                # The one supervisor: names are served and followed whatever becomes of propagation, which begins anew
-                # from what the hub has recorded.
-                logging.getLogger(__name__).exception("propagation failed; it begins anew")
-            await asyncio.sleep(RETRY_S)
+        """For ever, until cancelled, at any moment. It may be run again, and begins from what is recorded."""
+        try:
+            while True:
+                try:
+                    await self._run()
+                except Exception:
+                    # The one supervisor: names are served and followed whatever becomes of propagation, which begins
+                    # anew from what the hub has recorded.
+                    logging.getLogger(__name__).exception("propagation failed; it begins anew")
+                    await asyncio.sleep(RETRY_S)
+        finally:
+            self._engine = None
+            self._reason = ""
+
+    async def rehearse(self, within_s: float = WITHIN_S) -> Rehearsed:
+        """What ``run`` would do first. Reads everything, writes nothing; not while it runs."""
+        try:
+            async with asyncio.timeout(within_s):
+                found = await self._hub.kinds(self._wanted)
+        except TimeoutError:
+            return Rehearsed(incomplete=(f"the hub: {self._hub.reason or 'it does not answer'}",))
+        try:
+            engine = self._begin(found, UNLIMITED)
+            async with asyncio.TaskGroup() as tasks:
+                connections = tasks.create_task(self._connections(found.kinds), name="connections")
+                rehearsed = await rehearse(engine, self._clock, self._nap, within_s)
+                connections.cancel()
+        finally:
+            self._engine = None
+        absent = tuple(each for each in found.refusals if each not in rehearsed.refusals)
+        return replace(rehearsed, refusals=(*absent, *rehearsed.refusals))
 
     async def _run(self) -> None:
-        kinds = await self._kinds()
-        known = self._kept
+        """Until the hub has other kinds than it had: then all begins anew, as only a complete list says what is not
+        there any more."""
+        self._reason = "not connected yet"
+        found = await self._hub.kinds(self._wanted)
+        engine = self._begin(found)
+        async with asyncio.TaskGroup() as tasks:
+            work = tasks.create_task(self._work(engine, found.kinds), name="propagation")
+            await self._hub.kinds_changed(found, engine.hub.lost_kinds)
+            self._log.info("the hub has other kinds than before: propagation begins anew")
+            work.cancel()
+
+    def _begin(self, found: Discovered, most_under_way: int = MOST_UNDER_WAY) -> Engine:
+        self._absent = found.refusals
+        self._writers = {name: MemberWriter(self._owner, found.kinds, self) for name in self._connect}
         self._engine = Engine(
             self._owner,
             self._settings.namespace,
             self._clusters,
-            kinds,
-            known.hub,
+            found.kinds,
+            self._kept.hub,
             self._clock.now_s(),
-            went_back=known.went_back,
+            went_back=self._kept.went_back,
+            absent=found.absent,
+            most_under_way=most_under_way,
         )
+        return self._engine
+
+    @property
+    def _wanted(self) -> tuple[tuple[str, str], ...]:
+        return self._settings.kinds or tuple((kind.api_version, kind.kind) for kind in DEFAULT_KINDS)
+
+    async def _work(self, engine: Engine, kinds: tuple[TemplateKind, ...]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._connections(kinds), name="connections of propagation")
+            tasks.create_task(self._decide(engine, tasks), name="decisions of propagation")
+            tasks.create_task(self._remember(engine), name="memory of the hub")
+
+    async def _connections(self, kinds: tuple[TemplateKind, ...]) -> None:
+        """Hub and members, followed for ever; what is submitted to a member's writer is carried out there."""
         async with asyncio.TaskGroup() as tasks:
             for name, connect in self._connect.items():
-                self._writers[name] = MemberWriter(self._owner, kinds, self)
                 link = MemberLink(
-                    name, connect, self._owner, kinds, self._writers[name], self, self._clock, self._rtt, self._random
+                    name,
+                    connect,
+                    self._open,
+                    self._owner,
+                    kinds,
+                    self._writers[name],
+                    self,
+                    self._clock,
+                    self._rtt,
+                    self._random,
                 )
                 tasks.create_task(link.run(), name=f"propagation to {name}")
-            tasks.create_task(self._follow_hub(kinds), name="propagation from the hub")
-            tasks.create_task(self._decide(tasks), name="propagation")
-            tasks.create_task(self._remember(), name="memory of the hub")
+            tasks.create_task(self._hub.follow(kinds), name="propagation from the hub")
 
-    async def _kinds(self) -> tuple[TemplateKind, ...]:
-        """What may be propagated and the hub has, once it can be asked."""
-        wanted = self._settings.kinds or tuple((kind.api_version, kind.kind) for kind in DEFAULT_KINDS)
-        while True:
-            try:
-                transport = Transport(await self._connect_hub())
-                try:
-                    found = await discover(transport, wanted)
-                finally:
-                    await transport.close()
-            except (ConfigError, Transient, Refused) as error:
-                if str(error) != self._reason:
-                    self._reason = str(error)
-                    self._log.warning("the hub: %s", error)
-                await asyncio.sleep(RETRY_S)
-            else:
-                for message in found.missing:
-                    self._log.warning("%s", message)
-                return found.kinds
-
-    async def _follow_hub(self, kinds: tuple[TemplateKind, ...]) -> Never:
-        namespace = self._settings.namespace
-        wanted = [Followed(kind, kind.path()) for kind in (*kinds, POLICIES, CLUSTER_POLICIES)]
-        wanted.append(Followed(RECORDS, RECORDS.path(namespace), RECORD_SELECTOR))
-        while True:
-            try:
-                credentials = await self._connect_hub()
-            except ConfigError as error:
-                for each in wanted:
-                    self.take_hub(each.kind, Lost(Foreign, str(error)))
-                await asyncio.sleep(RETRY_S)
-                continue
-            transport = Transport(credentials)
-            try:
-                self._hub = HubWriter(transport, namespace, self._counted)
-                await follow(transport, wanted, self.take_hub, self._clock, self._random, "hub")
-            finally:
-                self._hub = None
-                await transport.close()
-
-    def _counted(self) -> None:
-        self.hub_writes += 1
-
-    async def _decide(self, tasks: asyncio.TaskGroup) -> Never:
-        engine = self._running
+    async def _decide(self, engine: Engine, tasks: asyncio.TaskGroup) -> Never:
         while True:
             await self._nap()
-            self._wake.clear()
             engine.doubt(self._doubts())
             self._tell()
             turn = engine.turn(self._clock.now_s())
             for write in turn.records:
-                tasks.create_task(self._record(write), name=f"record {write.name}")
+                tasks.create_task(self._hub.record(engine, write), name=f"record {write.name}")
             for job in turn.jobs:
                 self._writers[job.deed.cluster].submit(job)
             for status in turn.statuses:
-                tasks.create_task(self._say(status), name=f"status of {status.subject}")
+                tasks.create_task(self._hub.say(engine, status), name=f"status of {status.subject}")
             await asyncio.sleep(0)
             if engine.busy:
                 self._wake.set()
@@ -216,15 +232,17 @@ class Propagation:
         assert self._engine is not None, "run() makes it before anything else"
         return self._engine
 
-    async def _nap(self) -> None:
+    async def _nap(self, most_s: float = LONGEST_NAP_S) -> None:
+        """Until there is news, or time alone may change something."""
         now_s = self._clock.now_s()
         at_s = self._running.next_wake_s(now_s)
-        wait_s = LONGEST_NAP_S if at_s is None else min(LONGEST_NAP_S, max(0.0, at_s - now_s))
+        wait_s = most_s if at_s is None else min(most_s, max(0.0, at_s - now_s))
         try:
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
         except TimeoutError:
             return
+        self._wake.clear()
 
     def _doubts(self) -> dict[str, str]:
         """Members behind whose address another API server answers than the table knows."""
@@ -239,9 +257,9 @@ class Propagation:
                 found[name] = "another API server answers at its address"
         return found
 
-    async def _remember(self) -> Never:
+    async def _remember(self, engine: Engine) -> Never:
         while True:
-            known = self._running.hub
+            known = engine.hub
             what = Remembered(uid=known.known.uid, revision=known.known.revision, went_back=known.went_back)
             if what != self._kept and what.uid:
                 try:
@@ -250,46 +268,6 @@ class Propagation:
                 except OSError as error:
                     self._log.warning("who the hub is cannot be kept on disk: %s", error)
             await asyncio.sleep(REMEMBER_EVERY_S)
-
-    # ------------------------------------------------------------------ writes to the hub
-
-    async def _record(self, write: Write) -> None:
-        engine = self._running
-        if self._hub is None:
-            engine.not_recorded(write.name, self._clock.now_s() + RECORD_AGAIN_S)
-            return
-        hub, told_by = self._hub, engine.records
-        try:
-            version = await hub.record(write)
-        except Overtaken:
-            await self._reload(hub, told_by)
-        except (Transient, Refused) as error:
-            self._log.warning("the record %s was not written: %s", write.name, error)
-            if engine.records is told_by:
-                engine.not_recorded(write.name, self._clock.now_s() + RECORD_AGAIN_S)
-        else:
-            if engine.records is told_by:
-                engine.recorded(write.name, version)
-        self._wake.set()
-
-    async def _reload(self, hub: HubWriter, told_by: Records | None) -> None:
-        """What was read before is not what stands there: once for all that found out at the same time."""
-        engine = self._running
-        while engine.records is told_by and not engine.hub.known.doubted:
-            try:
-                found = await hub.records()
-                if engine.records is told_by:
-                    engine.reload(found, self._clock.now_s())
-            except (Transient, Refused, ConfigError) as error:
-                self._log.warning("the records cannot be read again: %s", error)
-                await asyncio.sleep(RECORD_AGAIN_S)
-
-    async def _say(self, status: StatusWrite) -> None:
-        problem = await self._hub.status(status) if self._hub is not None else "the hub is not connected"
-        if problem:
-            self._log.warning("the status of %s was not written: %s", _named(status.subject), problem)
-            self._running.standing.failed(status.subject, self._clock.now_s())
-            self._wake.set()
 
     # ------------------------------------------------------------------ what comes in
 
@@ -332,7 +310,3 @@ class Propagation:
     def failed(self, deed: Deed, found: Failure) -> None:
         self._running.failed(deed, found, self._clock.now_s())
         self._wake.set()
-
-
-def _named(subject: ObjectKey | PolicyKey) -> str:
-    return str(subject)

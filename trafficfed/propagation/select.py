@@ -11,7 +11,7 @@ import msgspec
 
 from trafficfed.errors import ConfigError
 from trafficfed.model import Refusal, Value
-from trafficfed.propagation.objects import ObjectKey, PolicyKey, Template, TemplateKind, matches
+from trafficfed.propagation.objects import HUB, ObjectKey, PolicyKey, Template, TemplateKind, matches
 from trafficfed.propagation.policy import (
     ClusterObjectSelector,
     ClusterPropagationPolicy,
@@ -20,9 +20,6 @@ from trafficfed.propagation.policy import (
     PropagationPolicy,
     Reschedule,
 )
-
-HUB = "hub"
-"""Stands for the hub where a refusal names a cluster."""
 
 SYSTEM_PREFIX = "kube-"
 """Namespaces that Kubernetes keeps for itself; theirs is nobody's to copy."""
@@ -81,11 +78,15 @@ def _seconds(timestamp: str | None) -> float:
 class Selection:
     """Policies compiled for questions; made anew when any policy changes.
 
-    ``kinds`` are those that the configuration lets be propagated: nothing else ever is.
+    ``kinds`` are those that the configuration lets be propagated: nothing else ever is. ``absent`` would be, if the hub
+    had them.
     """
 
-    def __init__(self, policies: Iterable[Policy], kinds: Iterable[TemplateKind]) -> None:
+    def __init__(
+        self, policies: Iterable[Policy], kinds: Iterable[TemplateKind], absent: Iterable[tuple[str, str]] = ()
+    ) -> None:
         self._kinds = {(kind.group, kind.kind) for kind in kinds}
+        self._absent = frozenset(absent)
         self._by_kind: dict[tuple[str, str, str], list[tuple[tuple[object, ...], ObjectSelector, Policy]]] = {}
         for policy in policies:
             for selector in policy.spec.resource_selectors:
@@ -118,7 +119,22 @@ class Selection:
             for _, selector, policy in entries
             if (selector.group, selector.kind) not in self._kinds
         }
-        return tuple((key, _not_listed(key, version, kind)) for key, version, kind in sorted(found))
+        return tuple((key, self._unlisted(key, version, kind)) for key, version, kind in sorted(found))
+
+    def _unlisted(self, policy: PolicyKey, version: str, kind: str) -> Refusal:
+        if (version, kind) in self._absent:
+            return not_on_hub(version, kind, str(policy))
+        return _not_listed(policy, version, kind)
+
+
+def not_on_hub(api_version: str, kind: str, whose: str = "") -> Refusal:
+    """The reason of a kind, or of the policy that selects it.
+
+    >>> not_on_hub("example.org/v1", "Widget").object
+    'example.org/v1 Widget'
+    """
+    message = f"the hub has no kind {kind} in {api_version}; it is propagated once its definition is installed there"
+    return Refusal(cluster=HUB, object=whose or f"{api_version} {kind}", reason="KindNotOnHub", message=message)
 
 
 def _not_listed(policy: PolicyKey, version: str, kind: str) -> Refusal:

@@ -52,7 +52,7 @@ class Settling:
         self._troubles, self._touch = troubles, touch
         self.under_way: dict[Place, bool] = {}
         self._awaiting: dict[ObjectKey, bool] = {}
-        self._measuring: set[ObjectKey] = set()
+        self._measuring: dict[ObjectKey, float] = {}
         self._replacing: set[ObjectKey] = set()
         self._rendered: dict[ObjectKey, _Copies] = {}
         self._drifts: dict[Place, list[float]] = {}
@@ -65,11 +65,26 @@ class Settling:
         records = self._situation.known_records
         return [(key, self._awaiting.pop(key)) for key in list(self._awaiting) if records.is_recorded(key)]
 
+    @property
+    def measures(self) -> bool:
+        """Whether anything waits for free capacity to be measured."""
+        return bool(self._measuring)
+
     def measured(self) -> None:
         """Whoever waits for free capacity is looked at again."""
-        waiting, self._measuring = self._measuring, set()
+        waiting, self._measuring = self._measuring, {}
         for key in waiting:
             self._touch(key)
+
+    def overdue(self, now_s: float) -> None:
+        """Who has waited long enough for free capacity goes on without."""
+        for key in [key for key, at_s in self._measuring.items() if at_s <= now_s]:
+            del self._measuring[key]
+            self._touch(key)
+
+    @property
+    def next_s(self) -> float | None:
+        return min(self._measuring.values(), default=None)
 
     def copies_changed(self) -> None:
         """Whoever waits for its replacement is looked at again."""
@@ -122,7 +137,7 @@ class Settling:
         if found.assignment is not None:
             records.stage(found.assignment)
         elif found.waiting:
-            self._measuring.add(key)
+            self._measuring[key] = self._choosing.final_s(ruling.key, now_s)
 
     def _may_leave(self, key: ObjectKey, before: Assignment) -> bool:
         """Whether what no policy rules any more was seen to be so: not missing at once, of no policy that is unreadable

@@ -1,7 +1,7 @@
 """What is said on the hub of policies and templates: computed when something changed and has settled, written once for
 each change of meaning."""
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from trafficfed.model import Refusal, Value
 from trafficfed.propagation.aggregate import CopyState, invalid_status, policy_status
+from trafficfed.propagation.copy_states import CopyStates
 from trafficfed.propagation.followed import CLUSTER_POLICIES, POLICIES
 from trafficfed.propagation.hub_view import HubView
-from trafficfed.propagation.objects import ObjectKey, PolicyKey, Template, TemplateKind
+from trafficfed.propagation.objects import HUB, ObjectKey, PolicyKey, Template, TemplateKind
 from trafficfed.propagation.place import Chosen
 from trafficfed.propagation.policy import PolicyStatus
 from trafficfed.propagation.statuses import Aim, CopyStatus, aggregate
@@ -27,6 +28,16 @@ LONGEST_S = 2.0
 
 AGAIN_S = 5.0
 """After the hub did not take it."""
+
+_OF_THE_POLICY = {
+    "InvalidPolicy",
+    "KindNotListed",
+    "KindNotOnHub",
+    "NoClusterFits",
+    "NothingSelected",
+    "WaitingForMeasurement",
+}
+"""Reasons of conditions that no copy tells of."""
 
 
 class StatusWrite(Value, frozen=True, kw_only=True):
@@ -43,7 +54,7 @@ class Standing:
     def __init__(self, hub: HubView) -> None:
         self._hub = hub
         self._kinds = {(kind.group, kind.kind): kind for kind in hub.kinds}
-        self.copies: dict[ObjectKey, dict[str, CopyState]] = {}
+        self.copies = CopyStates()
         self.ruled: dict[PolicyKey, set[ObjectKey]] = {}
         self._policy_of: dict[ObjectKey, PolicyKey] = {}
         self._due: dict[ObjectKey | PolicyKey, tuple[float, float]] = {}
@@ -62,7 +73,7 @@ class Standing:
             self.touch(before, now_s)
         if policy is None:
             self._policy_of.pop(key, None)
-            self.copies.pop(key, None)
+            self.copies.drop(key)
             self._said.pop(key, None)
             return before
         self._policy_of[key] = policy
@@ -72,10 +83,8 @@ class Standing:
 
     def stand(self, key: ObjectKey, states: Mapping[str, CopyState], now_s: float) -> None:
         """How an object's copies stand now."""
-        if self.copies.get(key) != states:
-            self.copies[key] = dict(states)
-            if (policy := self._policy_of.get(key)) is not None:
-                self.touch(policy, now_s)
+        if self.copies.put(key, states) and (policy := self._policy_of.get(key)) is not None:
+            self.touch(policy, now_s)
         self.touch(key, now_s)
 
     def touch(self, subject: ObjectKey | PolicyKey, now_s: float) -> None:
@@ -85,6 +94,18 @@ class Standing:
     @property
     def next_s(self) -> float | None:
         return min((at_s for _, at_s in self._due.values()), default=None)
+
+    # ------------------------------------------------------------------ what stands in the way
+
+    def refusals(self, chosen: Mapping[PolicyKey, Chosen], now_s: float) -> Iterator[Refusal]:
+        """Everything of policies and copies that is not as somebody wished, each by its reason."""
+        for key in sorted({*self._hub.policies, *self._hub.invalid}):
+            for each in self._said_of(key, chosen, PolicyStatus(), now_s).conditions:
+                if each.status == "False" and each.reason in _OF_THE_POLICY:
+                    yield Refusal(cluster=HUB, object=str(key), reason=each.reason, message=each.message)
+        for state in self.copies.troubled():
+            message = state.message or state.reason
+            yield Refusal(cluster=state.cluster, object=str(state.object), reason=state.reason, message=message)
 
     # ------------------------------------------------------------------ what is written
 
@@ -148,7 +169,7 @@ class Standing:
             return invalid_status(*invalid, before, now_s)
         keys = self.ruled.get(key, set())
         refusals: tuple[Refusal, ...] = tuple(each for who, each in self._hub.selection.unlisted() if who == key)
-        states = (state for each in keys for state in self.copies.get(each, {}).values())
+        states = (state for each in keys for state in self.copies.of(each).values())
         return policy_status(
             self._hub.policies[key].generation,
             _steady(chosen.get(key, Chosen(waiting="the members to be seen"))),
