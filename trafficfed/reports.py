@@ -101,7 +101,7 @@ class Braked(Value, frozen=True):
 
 
 class ProviderFailed(Value, frozen=True):
-    """A provider could not be read or written; it is tried again after ``retry_s``."""
+    """A provider could not be read or written; it is tried again after ``retry_s``, 0: not by this leadership."""
 
     provider: str
     zone: str
