@@ -88,6 +88,15 @@ class ZoneDesk:
         for service in sorted(self._wishes.services() | view.services()):
             self.touch(service)
 
+    def forget(self) -> None:
+        """Know nothing any more of what stands in the zone; what is wished stays, with its causes."""
+        self.view = ZoneView(self._zone.name, self._owner)
+        self.loaded = False
+        self.uncertain.clear()
+        self._kept, self._held, self._judge_at_s = {}, (), None
+        self._retries.clear()
+        self._conflicts.clear()
+
     def want(self, wish: Wish) -> None:
         service = str(wish.service)
         before = self._wishes.get(service)

@@ -6,19 +6,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import cast
 
-from trafficfed.errors import Refused, TrafficfedError, Transient
-from trafficfed.model import Outcome, RecordSet, Refusal, Result, Zone
+from trafficfed.errors import Fenced, Refused, TrafficfedError, Transient
+from trafficfed.model import NameChange, Outcome, RecordSet, Refusal, Result, Zone
 from trafficfed.ports import Clock, Provider, Tracking
 from trafficfed.reports import ProviderFailed, Published, Report
 from trafficfed.zones.backoff import Backoff
 from trafficfed.zones.brakes import Held
 from trafficfed.zones.desk import Pending, ZoneDesk
+from trafficfed.zones.fence import fence_name, read_fence, term_in
 from trafficfed.zones.plan import Planned
+from trafficfed.zones.tenure import Tenure
 from trafficfed.zones.verify import Verifier
 from trafficfed.zones.view import ZoneView
 from trafficfed.zones.wish import Wish
 
 APPLY_S = 10.0
+PROBE_S = 5.0
 READ_S = 60.0
 REFUSED_RETRY_S = 60.0
 """A provider that said no is asked again only after so long: somebody has to act first."""
@@ -41,6 +44,10 @@ class ZonePublisher:
 
     A provider that fails or refuses is reported and tried again; nothing that it does ends ``run``. ``luck``
     spreads the retries and scans of many publishers, and is between 0 and 1.
+
+    Where several controllers elect a leader, ``lead`` comes before every ``run``: then the zone's fence is raised
+    before it is read, and guards every write. ``fenced`` is told the term that was met where another leadership has
+    begun; ``run`` writes nothing from then on, and waits to be cancelled. Without ``lead`` there is no fence.
     """
 
     def __init__(
@@ -53,6 +60,7 @@ class ZonePublisher:
         report: Report,
         *,
         luck: Callable[[], float] = random.random,
+        fenced: Callable[[int], None] | None = None,
     ) -> None:
         self._provider = provider
         self._zone = zone
@@ -61,6 +69,9 @@ class ZonePublisher:
         self._clock = clock
         self._report = report
         self._luck = luck
+        self._fenced = fenced
+        self._tenure: Tenure | None = None
+        self._seen_term = 0
         self._desk = ZoneDesk(provider_name, zone, owner, report)
         self._wake = asyncio.Event()
         self._backoff = Backoff()
@@ -99,6 +110,24 @@ class ZonePublisher:
     def refusals(self) -> tuple[Refusal, ...]:
         return self._desk.refusals
 
+    @property
+    def seen_term(self) -> int:
+        """The term that the zone's fence had when it was last seen, 0 where it has none of ours."""
+        return self._seen_term
+
+    def lead(self, term: int, remaining_s: Callable[[], float]) -> None:
+        """Let the next ``run`` write as the leader of this term, while ``remaining_s`` is above 0.
+
+        What was read of the zone is forgotten: others may have written meanwhile. Wishes stay.
+        """
+        self._tenure = Tenure(self._provider, self._zone.name, self._owner, term, remaining_s, APPLY_S)
+        self._forget()
+
+    async def probe(self) -> None:
+        """Learn whether the provider can be reached, by reading the fence alone. Raises Transient or Refused."""
+        standing = await read_fence(self._provider, self._zone.name, PROBE_S)
+        self._seen_term = self._term_in(() if standing is None else (standing,))
+
     def want(self, wish: Wish) -> None:
         """Take in the newest wish of a service; wishes that come faster than they can be written coalesce."""
         self._desk.want(wish)
@@ -120,15 +149,21 @@ class ZonePublisher:
         return self._desk.preview(self._clock.monotonic_s())
 
     async def load(self) -> None:
-        """Read the whole zone. Raises Transient or Refused."""
+        """Read the whole zone, after the fence is raised where there is one. Raises Transient or Refused."""
+        if self._tenure is not None:
+            await self._tenure.begin()
         self._desk.load(await self._read())
         self._state = PublisherState.READY
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._publish_for_ever(), name=f"publish {self._zone.name}")
-            group.create_task(self._scan_for_ever(), name=f"scan {self._zone.name}")
-            group.create_task(self._verifier.run(), name=f"verify {self._zone.name}")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._publish_for_ever(), name=f"publish {self._zone.name}")
+                group.create_task(self._scan_for_ever(), name=f"scan {self._zone.name}")
+                group.create_task(self._verifier.run(), name=f"verify {self._zone.name}")
+        finally:
+            if self._tenure is not None:
+                self._forget()
 
     async def publish_once(self) -> None:
         """Carry out all that can be done now. Raises Transient or Refused where the provider as a whole fails."""
@@ -146,10 +181,13 @@ class ZonePublisher:
         if not self._desk.loaded:
             return
         self._written_while_scanning = set()
+        view = self._desk.view
         try:
             fresh = await self._read()
-            names = sorted(fresh.marked_names(self._desk.view))
+            names = sorted(fresh.marked_names(view))
             for at in range(0, len(names), SCAN_SLICE):
+                if self._desk.view is not view:
+                    return
                 for name in names[at : at + SCAN_SLICE]:
                     if name not in self._written_while_scanning:
                         self._desk.take_in(name, fresh.at(name))
@@ -159,7 +197,7 @@ class ZonePublisher:
         self._wake.set()
 
     async def _publish_for_ever(self) -> None:
-        while True:
+        while not self._over:
             retry_s = await self._attempt(self._publish, self._backoff)
             if retry_s is None:
                 self._state, self._message = PublisherState.READY, ""
@@ -169,20 +207,35 @@ class ZonePublisher:
 
     async def _scan_for_ever(self) -> None:
         backoff = Backoff(base_s=SCAN_S / 4, limit_s=SCAN_S)
-        while True:
+        while not self._over:
             await asyncio.sleep(SCAN_S * (0.75 + self._luck() / 2))
             await self._attempt(self.drift_scan, backoff)
 
+    @property
+    def _over(self) -> bool:
+        return self._tenure is not None and self._tenure.over
+
     async def _publish(self) -> None:
-        if not self._desk.loaded:
-            await self.load()
-        await self.publish_once()
+        """A fence that somebody took away or changed is raised again; only a higher term is another leadership."""
+        try:
+            if not self._desk.loaded:
+                await self.load()
+            await self.publish_once()
+        except Fenced as error:
+            if self._tenure is None or error.term > self._tenure.term:
+                raise
+            self._tenure.forget()
+            self._forget()
+            raise Transient(f"{error}; it is raised again, and the zone is read anew") from error
 
     async def _attempt(self, work: Callable[[], Awaitable[None]], backoff: Backoff) -> float | None:
         """Do it; where it fails, say so and return after how many seconds to try again."""
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - the supervisor: an adapter's bug must not end the other zones
+            if isinstance(error, Fenced) and self._tenure is not None:
+                self._end(self._tenure, error)
+                return 0.0
             retry_s = REFUSED_RETRY_S if isinstance(error, Refused) else backoff.delay_s(error, self._luck())
             self._message = str(error) if isinstance(error, TrafficfedError) else f"{type(error).__name__}: {error}"
             self._state = PublisherState.FAILING if self._desk.loaded else PublisherState.LOADING
@@ -190,6 +243,24 @@ class ZonePublisher:
             return retry_s
         backoff.reset()
         return None
+
+    def _end(self, tenure: Tenure, error: Fenced) -> None:
+        """Write nothing any more: another leadership has begun. Said once, also where both tasks meet it."""
+        if tenure.over:
+            return
+        tenure.end()
+        self._seen_term = error.term
+        self._state, self._message = PublisherState.FAILING, f"another controller leads: {error}"
+        self._report(ProviderFailed(self._name, self._zone.name, self._message, 0.0))
+        self._wake.set()
+        if self._fenced is not None:
+            self._fenced(error.term)
+
+    def _forget(self) -> None:
+        self._desk.forget()
+        self._verifier.forget()
+        if not self._over:
+            self._state, self._message = PublisherState.LOADING, ""
 
     async def _until_woken(self) -> None:
         at_s = self._desk.next_wake_s()
@@ -201,8 +272,20 @@ class ZonePublisher:
         self._wake.clear()
 
     async def _read(self) -> ZoneView:
+        """The zone without its fence, which is neither ours to plan nor foreign."""
         record_sets = await self._provider.read(self._zone.name, READ_S)
-        return await asyncio.to_thread(ZoneView, self._zone.name, self._owner, record_sets)
+        self._seen_term = self._term_in(record_sets)
+        if self._tenure is not None and self._seen_term > self._tenure.term:
+            message = f"the fence {fence_name(self._zone.name)} stands at term {self._seen_term}"
+            raise Fenced(f"{message}, above term {self._tenure.term} of this one", self._seen_term)
+        return await asyncio.to_thread(self._view, record_sets)
+
+    def _view(self, record_sets: Sequence[RecordSet]) -> ZoneView:
+        fence = fence_name(self._zone.name)
+        return ZoneView(self._zone.name, self._owner, (found for found in record_sets if found.name != fence))
+
+    def _term_in(self, record_sets: Sequence[RecordSet]) -> int:
+        return term_in(record_sets, self._zone.name, self._owner)
 
     async def _reread(self) -> None:
         """Learn what stands at the names whose last write ended otherwise than done."""
@@ -223,7 +306,7 @@ class ZonePublisher:
             for change in changes:
                 self._desk.view.expect(change)
             try:
-                results = await self._provider.apply(self._zone.name, changes, APPLY_S)
+                results = await self._carry_out(changes)
             except BaseException as error:
                 unsure = not isinstance(error, Transient | Refused)
                 for number, planned in enumerate(batch[at:]):
@@ -231,6 +314,11 @@ class ZonePublisher:
                 raise
             for planned, result in zip(part, results, strict=True):
                 self._settle(planned, result)
+
+    async def _carry_out(self, changes: Sequence[NameChange]) -> tuple[Result, ...]:
+        if self._tenure is None:
+            return await self._provider.apply(self._zone.name, changes, APPLY_S)
+        return await self._provider.apply(self._zone.name, changes, self._tenure.call_s(), self._tenure.fence)
 
     def _settle(self, planned: Planned, result: Result) -> None:
         now_s = self._clock.now_s()
