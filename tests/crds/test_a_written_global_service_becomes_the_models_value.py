@@ -58,6 +58,7 @@ def test_everything_that_can_be_written_arrives() -> None:
         ),
         ttl=60,
         form=Form.HOSTNAME,
+        stated_form=Form.HOSTNAME,
         when_all_down=WhenAllDown.FALLBACK,
         fallback=("192.0.2.1",),
         origin=("hub:GlobalService/shop/web",),

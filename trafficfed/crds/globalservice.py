@@ -96,6 +96,9 @@ class GlobalServiceSpec(Part, frozen=True, kw_only=True):
     ] = (Steering.MULTIVALUE,)
     health_check: Annotated[HealthCheckSpec, Meta(description="How endpoints are probed.")] = HealthCheckSpec()
     ttl: Annotated[int, Meta(ge=1, le=LONGEST_TTL, description="Of the answers, in seconds.")] = 30
+    clusterset: Annotated[
+        str, Meta(max_length=63, description="Whose Services it is about; empty where all clusters are in one.")
+    ] = ""
     target_form: Annotated[
         TargetForm, Meta(description="auto: addresses, unless every endpoint is known by a hostname only.")
     ] = TargetForm.AUTO
@@ -125,7 +128,14 @@ class GlobalServiceStatus(Part, frozen=True, kw_only=True):
 
     observed_generation: Annotated[int, Meta(description="The generation this status is about.")] = 0
     conditions: Annotated[
-        Conditions, Meta(description="Accepted: its names are its own. Serving: something serves.")
+        Conditions,
+        Meta(
+            description="Accepted: all that it says holds. Ready: something serves. Conflict: another has a name of it."
+        ),
+    ] = ()
+    hostnames: Annotated[
+        tuple[Annotated[str, Meta(max_length=LONGEST_CLAIMED)], ...],
+        Meta(max_length=64, description="The names that it has."),
     ] = ()
     endpoints: Annotated[
         tuple[EndpointSummary, ...], Meta(max_length=1000, description="What each cluster offers.")
@@ -152,6 +162,7 @@ def declared(written: GlobalServiceObject, clusterset: str, form: Form) -> Globa
         health_check=_health_check(spec.health_check),
         ttl=spec.ttl,
         form=stated.get(spec.target_form, form),
+        stated_form=stated.get(spec.target_form),
         when_all_down=spec.when_all_down,
         fallback=spec.fallback,
         origin=(f"hub:GlobalService/{meta.namespace}/{meta.name}",),

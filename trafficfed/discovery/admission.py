@@ -62,7 +62,7 @@ class _Admission:
         self._nameless: list[Offer] = []
         for offer in offers:
             if offer.is_waiting:
-                self._refuse([offer], "NoAddress", _waiting_text(offer))
+                self._refuse([offer], "NoAddress", waiting_text(offer))
             if offer.cluster in nameless:
                 self._nameless.append(offer)
             elif offer.old is not None:
@@ -119,7 +119,7 @@ class _Admission:
     def _result(self) -> Admitted:
         taken = set(self._hostnames)
         members = sorted((offer for offer in self._members if not taken.isdisjoint(offer.stated)), key=cluster_of)
-        ordered = sorted(taken, key=_wildcards_last) if len(taken) > 1 else self._hostnames
+        ordered = sorted(taken, key=wildcards_last) if len(taken) > 1 else self._hostnames
         return Admitted(tuple(ordered), tuple(members), tuple(self._refusals))
 
     def _contest(self, hostname: str, stating: Sequence[Offer]) -> None:
@@ -187,11 +187,13 @@ def _new_in_order(offers: Sequence[Offer], incumbent: Sequence[str]) -> Iterable
     return dict.fromkeys(name for offer in ordered for name in offer.stated if name not in incumbent)
 
 
-def _wildcards_last(hostname: str) -> tuple[bool, str]:
+def wildcards_last(hostname: str) -> tuple[bool, str]:
+    """The canonical order of a service's hostnames."""
     return hostname.startswith("*"), hostname
 
 
-def _waiting_text(offer: Offer) -> str:
+def waiting_text(offer: Offer) -> str:
+    """Why an object that is in order has no address to offer."""
     what = "no node is ready" if offer.claim is not None and offer.claim.via_nodes else "its status names no address"
     kept = "the last known addresses stay" if offer.old is not None else "it waits for one"
     return f"{what}; {kept} (or name one with {PREFIX}target)"

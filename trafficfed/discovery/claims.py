@@ -15,15 +15,18 @@ class Claim(Value, frozen=True, kw_only=True):
     """What one object states (None where it does not) and where it is reached; all that is kept of it.
 
     ``offers`` is False where the object withdraws its endpoint: no hostname annotated, or a type that is not
-    reachable from outside. ``via_nodes``: its addresses are those of the cluster's nodes. ``broken`` are annotations
-    that could not be read. ``ready`` is None where nothing tells, and ``ready_known`` False where not even that is
-    known (no EndpointSlices listed yet); ``targets_known`` likewise for addresses that come from nodes.
+    reachable from outside (``reachable``). ``is_plain``: it has no annotation of ours, so it offers something only
+    where the hub declares its service. ``via_nodes``: its addresses are those of the cluster's nodes. ``broken`` are
+    annotations that could not be read. ``ready`` is None where nothing tells, and ``ready_known`` False where not even
+    that is known (no EndpointSlices listed yet); ``targets_known`` likewise for addresses that come from nodes.
     """
 
     key: ServiceKey
     cluster: str
     hostnames: tuple[str, ...] = ()
     offers: bool = True
+    reachable: bool = True
+    is_plain: bool = False
     steering: tuple[str, ...] | None = None
     weight: int | None = None
     tier: int | None = None
@@ -86,6 +89,7 @@ def read_claim(service: wire.Service, cluster: Cluster) -> Claim | None:
         cluster=cluster.name,
         hostnames=stated.hostnames or (),
         offers=stated.hostnames is not None and not reach.objection,
+        reachable=not reach.objection,
         steering=stated.steering,
         weight=stated.weight,
         tier=stated.tier,
@@ -97,9 +101,31 @@ def read_claim(service: wire.Service, cluster: Cluster) -> Claim | None:
         via_nodes=reach.via_nodes,
         ports=reach.ports,
         uid=meta.uid,
-        created_s=_created_s(meta.creation_timestamp),
+        created_s=created_s(meta.creation_timestamp),
         broken=stated.broken,
         refusals=tuple(refusal(key, cluster.name, reason, message) for reason, message in mistakes),
+    )
+
+
+def plain_claim(service: wire.Service, cluster: Cluster) -> Claim | None:
+    """What a Service without any annotation of ours would offer, None where it is not reachable from outside."""
+    reach = _reach(service)
+    if reach.objection:
+        return None
+    meta = service.metadata
+    key = service_key(cluster, meta.namespace, meta.name)
+    mistakes = (refusal(key, cluster.name, "InvalidAddress", f"{text}; it is left out") for text in reach.spoiled)
+    return Claim(
+        key=key,
+        cluster=cluster.name,
+        offers=False,
+        is_plain=True,
+        targets=reach.targets,
+        via_nodes=reach.via_nodes,
+        ports=reach.ports,
+        uid=meta.uid,
+        created_s=created_s(meta.creation_timestamp),
+        refusals=tuple(mistakes),
     )
 
 
@@ -167,7 +193,7 @@ def _unique(ports: list[int]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(ports))
 
 
-def _created_s(timestamp: str | None) -> float:
+def created_s(timestamp: str | None) -> float:
     """UTC seconds of an RFC 3339 time; 0 where there is none."""
     try:
         moment = datetime.fromisoformat(timestamp or "")

@@ -1,12 +1,12 @@
 """What this process has seen of one cluster, reduced: claims of annotated Services, ready counts, node addresses."""
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 
 from msgspec.structs import replace
 
 from trafficfed.discovery.addresses import parse_address
 from trafficfed.discovery.annotations import Targets
-from trafficfed.discovery.claims import Claim, read_claim
+from trafficfed.discovery.claims import Claim, plain_claim, read_claim
 from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api import wire
 from trafficfed.model import Cluster, ServiceKey
@@ -24,10 +24,12 @@ _ALWAYS_NEEDED: tuple[type[wire.Watched], ...] = (wire.Service, wire.EndpointSli
 
 class Services:
     """The claims of one cluster by key; tells which keys an event changed. ``unreadable`` are there but cannot be read:
-    what was known of them stands."""
+    what was known of them stands. ``aside`` are plain Services that no GlobalService on the hub is written for: they
+    cost nothing until one is."""
 
     def __init__(self) -> None:
         self.claims: dict[ServiceKey, Claim] = {}
+        self.aside: dict[ServiceKey, Claim] = {}
         self.unreadable: set[ServiceKey] = set()
         self.via_nodes: set[ServiceKey] = set()
 
@@ -41,14 +43,38 @@ class Services:
                 self.via_nodes.add(key)
         return before
 
-    def offered(self) -> set[ServiceKey]:
+    def offered(self, offers: Callable[[Claim], bool]) -> set[ServiceKey]:
         """The services that the cluster offers an endpoint for, and those that it may offer one for."""
         unknown = self.unreadable - self.claims.keys()
-        return {key for key, claim in self.claims.items() if claim.offers} | unknown
+        return {key for key, claim in self.claims.items() if offers(claim)} | unknown
 
-    def changes(self, services: Iterable[wire.Service], cluster: Cluster) -> dict[ServiceKey, Claim | None]:
+    def read(self, service: wire.Service, cluster: Cluster, is_declared: Callable[[ServiceKey], bool]) -> Claim | None:
+        """What one object claims; a plain one claims something only where the hub declares its service, else it is put
+        aside."""
+        if (claim := read_claim(service, cluster)) is None and (plain := plain_claim(service, cluster)) is not None:
+            if is_declared(plain.key):
+                return plain
+            self.aside[plain.key] = plain
+        return claim
+
+    def turn(self, key: ServiceKey, *, is_declared: bool) -> tuple[bool, Claim | None]:
+        """The hub declares a service, or no longer: whether a plain Service comes into play by that, or goes out of it,
+        and the claim that stands then."""
+        claim = self.claims.get(key)
+        if is_declared and key in self.aside:
+            return True, self.aside.pop(key)
+        if not is_declared and claim is not None and claim.is_plain:
+            self.aside[key] = claim
+            return True, None
+        return False, claim
+
+    def changes(
+        self, services: Iterable[wire.Service], cluster: Cluster, is_declared: Callable[[ServiceKey], bool]
+    ) -> dict[ServiceKey, Claim | None]:
         """What a complete list changes, not yet stored: new claim by key, None for what it no longer has."""
-        listed = {claim.key: claim for service in services if (claim := read_claim(service, cluster)) is not None}
+        self.aside = {key: claim for key, claim in self.aside.items() if key in self.unreadable}
+        read = (self.read(service, cluster, is_declared) for service in services)
+        listed = {claim.key: claim for claim in read if claim is not None}
         gone = self.claims.keys() - listed.keys() - self.unreadable
         changed: dict[ServiceKey, Claim | None] = dict.fromkeys(gone)
         changed.update((key, claim) for key, claim in listed.items() if self.claims.get(key) != claim)

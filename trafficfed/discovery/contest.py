@@ -1,6 +1,7 @@
 """Several services that want one hostname: exactly one of them finds that nobody else holds it."""
 
 from trafficfed.discovery.claims import Claim
+from trafficfed.discovery.declared import HUB, Declaration
 from trafficfed.discovery.inventory import Inventory, Standing
 from trafficfed.model import ServiceKey
 
@@ -27,6 +28,8 @@ def holder_of(hostname: str, key: ServiceKey, inventory: Inventory, owner: Servi
 
 def _retains(inventory: Inventory, owner: ServiceKey, hostname: str) -> bool:
     """Whether the service that has a name in the table goes on claiming it, or may, for all that is known."""
+    if (declaration := inventory.declaration(owner)) is not None:
+        return _declares(declaration, inventory, hostname)
     row, guard = inventory.row(owner), inventory.guard
     olds = {endpoint.cluster for endpoint in row.endpoints} if row is not None else set()
     return any(
@@ -47,12 +50,28 @@ def _may_claim(standing: Claim | Standing) -> bool:
 
 def _rank(inventory: Inventory, key: ServiceKey, hostname: str) -> Rank | None:
     """The best granted claim: one that reaches something before one that does not, then the oldest."""
+    if (declaration := inventory.declaration(key)) is not None:
+        return _rank_of_declared(inventory, declaration, hostname)
     ranks = [
         (not inventory.guard.lets_through(claim.targets, claim.cluster, [hostname]), claim.age_order)
         for claim in inventory.claims(key)
         if _is_granted(inventory, claim, hostname)
     ]
     return (*min(ranks), key) if ranks else None
+
+
+def _rank_of_declared(inventory: Inventory, declaration: Declaration, hostname: str) -> Rank | None:
+    """The hub's object is what claims; the clusters' ones only reach something or do not."""
+    if not _declares(declaration, inventory, hostname):
+        return None
+    key, lets_through = declaration.service.key, inventory.guard.lets_through
+    reaches = any(lets_through(each.targets, each.cluster, [hostname]) for each in inventory.claims(key) if each.offers)
+    return not reaches, declaration.age_order, key
+
+
+def _declares(declaration: Declaration, inventory: Inventory, hostname: str) -> bool:
+    service = declaration.service
+    return hostname in service.hostnames and inventory.guard.permits(HUB, service.key.namespace, hostname)
 
 
 def _is_granted(inventory: Inventory, claim: Claim, hostname: str) -> bool:

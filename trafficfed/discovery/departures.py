@@ -31,11 +31,11 @@ class Departures:
         """All services in which the table has this cluster; looks at every row."""
         return {key for key in self._rows if self.has(cluster, key)}
 
-    def withdraw(self, cluster: str, key: ServiceKey) -> None:
-        """A watched deletion or withdrawal; noted only where the table has something to lose."""
+    def withdraw(self, cluster: str, key: ServiceKey, *, watched: bool = True) -> None:
+        """A deletion or withdrawal, watched as a rule; noted only where the table has something to lose."""
         left = self._left.setdefault(cluster, {})
         if self.has(cluster, key):
-            left[key] = True
+            left[key] = watched
         if len(left) >= _PRUNED_FROM and len(left).bit_count() == 1:
             self._left[cluster] = {key: watched for key, watched in left.items() if self.has(cluster, key)}
 

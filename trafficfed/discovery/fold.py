@@ -12,12 +12,17 @@ from msgspec.structs import replace
 from trafficfed.discovery.admission import OwnerOf, admit
 from trafficfed.discovery.annotations import PREFIX
 from trafficfed.discovery.claims import Claim, refusal
+from trafficfed.discovery.declared import Declaration
+from trafficfed.discovery.declared import refusal as hub_refusal
+from trafficfed.discovery.declared_admission import admit_declared, usable_fallback
 from trafficfed.discovery.endpoints import Resolved, Sieve, build_endpoint
 from trafficfed.discovery.inventory import Inventory, Standing
 from trafficfed.discovery.offers import Offer, offers_of
 from trafficfed.model import Endpoint, Form, GlobalService, HealthCheck, Refusal, Row, ServiceKey, Value
 
 S = TypeVar("S")
+
+_FORM_KEY = f"{PREFIX}target-form"
 
 
 class Departed(Value, frozen=True):
@@ -55,10 +60,14 @@ def fold(
     resolved: Resolved = never_resolved,
 ) -> Folded:
     """Fold one service. ``owner_of`` tells which service holds a hostname in the table."""
-    claims = inventory.claims(key)
-    admitted = admit(key, offers_of(key, claims, inventory, row), row, inventory, owner_of)
+    claims, declaration = inventory.claims(key), inventory.declaration(key)
+    offers = offers_of(key, claims, inventory, row)
+    if declaration is None:
+        admitted = admit(key, offers, row, inventory, owner_of)
+    else:
+        admitted = admit_declared(declaration, offers, row, inventory, owner_of)
     refusals = [refused for claim in claims for refused in claim.refusals]
-    refusals += admitted.refusals
+    refusals += (*admitted.refusals, *inventory.objections(key))
     members, endpoints = [], []
     sieve = Sieve(admitted.hostnames, inventory.guard, resolved)
     for offer in admitted.members:
@@ -68,7 +77,11 @@ def fold(
             members.append(offer)
             endpoints.append(_paced_endpoint(endpoint, inventory.pace))
     service = None
-    if endpoints:
+    if endpoints and declaration is not None:
+        endpoints = [replace(endpoint, health_check=None) for endpoint in endpoints]
+        service, conflicts = _declared_service(declaration, admitted.hostnames, endpoints, inventory)
+        refusals += conflicts
+    elif endpoints:
         service, conflicts = _service(key, admitted.hostnames, members, endpoints, inventory, row)
         refusals += conflicts
     return Folded(
@@ -115,6 +128,20 @@ def _service(
     return service, [*others, *more, *further, *unfit]
 
 
+def _declared_service(
+    declaration: Declaration, hostnames: tuple[str, ...], endpoints: Sequence[Endpoint], inventory: Inventory
+) -> tuple[GlobalService, list[Refusal]]:
+    """The hub's word holds as it is, save where the endpoints cannot have it; suspicion is always the platform's."""
+    stated = declaration.service
+    key = stated.key
+    form, unfit = _form_of(key, stated.stated_form, hostnames, endpoints, inventory)
+    fallback, refused = usable_fallback(key, stated, hostnames, form, inventory)
+    check = replace(stated.health_check, suspicion_s=inventory.pace.suspicion_s)
+    service = replace(stated, hostnames=hostnames, form=form, fallback=fallback, health_check=check)
+    why = [hub_refusal(key, each.reason, each.message.replace(_FORM_KEY, "targetForm")) for each in unfit[:1]]
+    return service, [*why, *refused]
+
+
 def _form_of(
     key: ServiceKey,
     stated: Form | None,
@@ -130,7 +157,7 @@ def _form_of(
         is_address = stated is Form.ADDRESS or with_addresses or apex
         return Form.ADDRESS if is_address else Form.HOSTNAME, []
     why = f"{apex} is a zone's own name" if apex else "it offers addresses"
-    text = f"{PREFIX}target-form: hostname cannot be, as {why}; addresses are published"
+    text = f"{_FORM_KEY}: hostname cannot be, as {why}; addresses are published"
     clusters = [endpoint.cluster for endpoint in (endpoints if apex else with_addresses)]
     return Form.ADDRESS, [refusal(key, cluster, "FormNotPossible", text) for cluster in clusters]
 

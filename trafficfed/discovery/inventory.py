@@ -1,18 +1,21 @@
 """The Inventory: what all clusters offer now, folded event by event, never forgetting more than law 1 allows."""
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TypeVar, assert_never
 
 from msgspec.structs import replace
 
 from trafficfed.discovery.claim_index import ClaimIndex
-from trafficfed.discovery.claims import Claim, read_claim, service_key
+from trafficfed.discovery.claims import Claim, service_key
 from trafficfed.discovery.cluster_view import ClusterView, Name
+from trafficfed.discovery.declarations import Declarations
+from trafficfed.discovery.declared import HUB, Declaration
 from trafficfed.discovery.departures import Departures
 from trafficfed.discovery.guard import Guard
+from trafficfed.discovery.overruling import objections, ruled
 from trafficfed.kubernetes_api import wire
-from trafficfed.model import Cluster, Freshness, HealthCheck, Row, ServiceKey, Source, Value, Zone
+from trafficfed.model import Cluster, Freshness, HealthCheck, Refusal, Row, ServiceKey, Source, Value, Zone
 
 W = TypeVar("W", bound=wire.Watched)
 
@@ -52,8 +55,11 @@ class Inventory:
         rows: Mapping[ServiceKey, Row],
         sources: Mapping[str, Source],
         pace: HealthCheck = STANDARD_PACE,
+        *,
+        has_hub: bool = False,
     ) -> None:
-        """``pace`` says how often and how patiently all checks are made; its scheme and port are the default check."""
+        """``pace`` says how often and how patiently all checks are made; its scheme and port are the default check.
+        ``has_hub``: events of the cluster called ``hub`` are those of the hub's GlobalServices."""
         self.guard = Guard(clusters, zones)
         self.pace = pace
         self._rows = rows
@@ -62,6 +68,10 @@ class Inventory:
         self._sources: dict[str, Source] = {}
         self._departures = Departures(rows)
         self._index = ClaimIndex()
+        self._declared: dict[ServiceKey, Claim] = {}
+        self.declarations = Declarations(
+            rows, sources.get(HUB) if has_hub or HUB not in clusters else None, _sets(clusters), followed=has_hub
+        )
         for cluster in clusters.values():
             self._add(cluster)
 
@@ -93,6 +103,23 @@ class Inventory:
         """Every service that some object claims this hostname for."""
         return self._index.stating(hostname)
 
+    def declaration(self, key: ServiceKey) -> Declaration | None:
+        """What rules a service on behalf of the hub. One that may have none of its names rules nothing: a mistake there
+        must not take from a service what its annotations say."""
+        found = self.declarations.of(key)
+        if found is None:
+            return None
+        permits, names = self.guard.permits, found.service.hostnames
+        return found if any(permits(HUB, key.namespace, hostname) for hostname in names) else None
+
+    def declares(self, key: ServiceKey) -> bool:
+        """Whether the hub rules a service."""
+        return self.declaration(key) is not None
+
+    def objections(self, key: ServiceKey) -> tuple[Refusal, ...]:
+        """What stands against the hub's object of a service in itself: what cannot be read, and names not granted."""
+        return objections(key, self.declarations.of(key), self.declarations.written(key), self.guard)
+
     def row(self, key: ServiceKey) -> Row | None:
         """The table's row of any service."""
         return self._rows.get(key)
@@ -108,8 +135,10 @@ class Inventory:
         for cluster, view in self._views.items():
             self._sources[cluster] = self._assessed(view, self._sources[cluster], now_s)
         gone = {endpoint.cluster for row in self._rows.values() for endpoint in row.endpoints} - self._views.keys()
-        orphans = [_orphaned(self._table_sources.get(name) or Source(cluster=name), now_s) for name in gone]
-        return tuple(sorted([*self._sources.values(), *orphans], key=lambda source: source.cluster))
+        others = [_orphaned(self._table_sources.get(name) or Source(cluster=name), now_s) for name in gone]
+        if (hub := self.declarations.assessed(now_s)) is not None:
+            others.append(hub)
+        return tuple(sorted([*self._sources.values(), *others], key=lambda source: source.cluster))
 
     def know(self, sources: Mapping[str, Source], now_s: float) -> frozenset[ServiceKey]:
         """Take over what a leader has learnt of the clusters' API servers, and what an operator told it of them.
@@ -131,10 +160,14 @@ class Inventory:
                 view.trusted = trusted
                 dirty |= self._all_of(view)
             self._sources[name] = self._assessed(view, own, now_s)
+        if self.declarations.followed:
+            dirty |= self._redeclare(self.declarations.know(sources.get(HUB)), now_s).dirty
         return frozenset(dirty)
 
     def take(self, cluster: str, event: wire.Event, now_s: float) -> Taken:
-        """Fold in one event of one cluster; the cost follows the change, save for complete lists."""
+        """Fold in one event of one cluster, or of the hub; the cost follows the change, save for complete lists."""
+        if self._is_hub(cluster):
+            return self._redeclare(self.declarations.take(event), now_s)
         view = self._views.get(cluster)
         if view is None:
             return Taken()
@@ -153,6 +186,8 @@ class Inventory:
 
         Held endpoints leave. An unknown API server, or one that went back in time, is taken as it was last listed.
         """
+        if self._is_hub(cluster):
+            return self._redeclare(self.declarations.confirm(), now_s)
         view = self._views.get(cluster)
         if view is None:
             return Taken()
@@ -162,7 +197,7 @@ class Inventory:
             view.trusted = self._is_trusted(view)
             if view.trusted:
                 dirty |= self._all_of(view)
-                absence = self._departures.settle(cluster, view.services.offered(), view.missing)
+                absence = self._departures.settle(cluster, view.services.offered(self._offers), view.missing)
                 view.missing = set(absence.leaving | absence.held)
         self._departures.order(cluster, view.missing)
         view.missing.clear()
@@ -170,6 +205,8 @@ class Inventory:
 
     def forget(self, cluster: str) -> Taken:
         """An operator's word that a cluster is no more: its endpoints leave. Still configured, it begins anew."""
+        if self._is_hub(cluster):
+            return Taken(self._redeclare(self.declarations.forget(), 0.0).dirty)
         in_table = self._departures.in_table(cluster)
         self._departures.order(cluster, in_table)
         dirty = set(in_table)
@@ -183,6 +220,7 @@ class Inventory:
         """Take over a new configuration; every service is to be folded again. A cluster that is configured no longer
         leaves nothing behind but the table's endpoints; one that moved to another clusterset is to be listed again."""
         self.guard = Guard(clusters, zones)
+        self.declarations.configure(_sets(clusters))
         before = self._rows.keys() | self._index.services()
         for name, view in list(self._views.items()):
             view.watched.clear()  # what leaves now leaves by this change, not by what was watched before
@@ -222,7 +260,7 @@ class Inventory:
         if event.kind is wire.Service:
             view.revision = event.revision
             view.services.unreadable = {service_key(view.cluster, *name) for name in _named(event.unreadable)}
-            changed = view.services.changes(_only(wire.Service, event.objects), view.cluster)
+            changed = view.services.changes(_only(wire.Service, event.objects), view.cluster, self.declares)
             view.watched.clear()
             return set().union(*(self._store(view, key, claim) for key, claim in changed.items()))
         if event.kind is wire.EndpointSlice:
@@ -271,7 +309,8 @@ class Inventory:
     ) -> set[ServiceKey]:
         key = service_key(view.cluster, service.metadata.namespace, service.metadata.name)
         before = view.services.claims.get(key)
-        claim = None if removed else read_claim(service, view.cluster)
+        view.services.aside.pop(key, None)
+        claim = None if removed else view.services.read(service, view.cluster, self.declares)
         unread = key in view.services.unreadable
         if claim == before and not unread and not (removed and key in view.missing):
             return set()
@@ -281,8 +320,10 @@ class Inventory:
         dirty = self._store(view, key, claim)
         if trusted:
             view.missing.discard(key)
-            move = self._departures.stay if claim is not None and claim.offers else self._departures.withdraw
-            move(view.cluster.name, key)
+            if claim is not None and self._offers(claim):
+                self._departures.stay(view.cluster.name, key)
+            else:
+                self._departures.withdraw(view.cluster.name, key)
         return dirty
 
     def _store(self, view: ClusterView, key: ServiceKey, claim: Claim | None) -> set[ServiceKey]:
@@ -291,13 +332,49 @@ class Inventory:
         return {key} | self._index.replace(key, view.cluster.name, before, claim)
 
     def _drop(self, view: ClusterView) -> set[ServiceKey]:
+        view.services.aside.clear()
         return set().union(*(self._store(view, key, None) for key in list(view.services.claims)))
+
+    # ------------------------------------------------------------------ the hub
+
+    def _is_hub(self, cluster: str) -> bool:
+        return cluster == HUB and cluster not in self._views
+
+    def _redeclare(self, keys: Set[ServiceKey], now_s: float) -> Taken:
+        """What the hub declares of these services has changed: other Services may come into play, or go out of it."""
+        dirty = set(keys)
+        for key in keys:
+            declaration, before = self.declaration(key), self._declared.pop(key, None)
+            after = None
+            if declaration is not None:
+                after = self._declared[key] = Claim(key=key, cluster=HUB, hostnames=declaration.service.hostnames)
+            dirty |= self._index.replace(key, HUB, before, after)
+            for view in self._views.values():
+                if view.cluster.clusterset == key.clusterset:
+                    dirty |= self._turn(view, key, is_declared=declaration is not None)
+        return Taken(frozenset(dirty), self.declarations.assessed(now_s))
+
+    def _turn(self, view: ClusterView, key: ServiceKey, *, is_declared: bool) -> set[ServiceKey]:
+        before = view.services.claims.get(key)
+        turned, claim = view.services.turn(key, is_declared=is_declared)
+        dirty = self._store(view, key, claim) if turned else set()
+        if not view.trusted or (before is None and claim is None):
+            return dirty
+        if claim is not None and self._offers(claim):
+            self._departures.stay(view.cluster.name, key)
+        else:
+            watched = key in self.declarations.watched
+            self._departures.withdraw(view.cluster.name, key, watched=watched)
+        return dirty
+
+    def _offers(self, claim: Claim) -> bool:
+        return claim.offers or (claim.reachable and self.declares(claim.key))
 
     # ------------------------------------------------------------------ law 1
 
     def _settle_absence(self, view: ClusterView) -> set[ServiceKey]:
         """Judge what the table has of this cluster and the view, now complete and trusted, has not."""
-        absence = self._departures.settle(view.cluster.name, view.services.offered(), view.missing)
+        absence = self._departures.settle(view.cluster.name, view.services.offered(self._offers), view.missing)
         view.missing = set(absence.held)
         return set(absence.leaving | absence.held)
 
@@ -358,7 +435,10 @@ class Inventory:
 
     def _claim(self, cluster: str, key: ServiceKey) -> Claim | None:
         view = self._views.get(cluster)
-        return view.claim(key) if view is not None and view.trusted else None
+        claim = view.claim(key) if view is not None and view.trusted else None
+        if claim is None or (declaration := self.declaration(key)) is None:
+            return claim
+        return ruled(claim, declaration.service)
 
     def _all_of(self, view: ClusterView) -> set[ServiceKey]:
         return view.services.claims.keys() | self._departures.in_table(view.cluster.name)
@@ -370,6 +450,10 @@ class Inventory:
         if turned := unsure ^ view.slices.unsure:
             found.update(key for key in view.services.claims if key.namespace in turned)
         return found
+
+
+def _sets(clusters: Mapping[str, Cluster]) -> frozenset[str]:
+    return frozenset([cluster.clusterset for cluster in clusters.values()])
 
 
 def _only(kind: type[W], objects: Iterable[wire.Watched]) -> Iterator[W]:

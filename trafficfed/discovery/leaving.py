@@ -20,11 +20,14 @@ class Leaving(Value, frozen=True):
 
 def leaving(row: Row, folded: Folded, inventory: Inventory) -> Leaving:
     """What a fold takes from a row with a cause. A hostname has one where any of the service's objects was seen to
-    change."""
+    change, in a cluster or on the hub."""
     targets = tuple(target for each in folded.departed if each.watched for target in each.addresses)
     now = folded.service.hostnames if folded.service is not None else ()
     lost = tuple(name for name in row.service.hostnames if name not in now)
-    caused = lost and any(_was_watched(endpoint.cluster, row, inventory) for endpoint in row.endpoints)
+    caused = lost and (
+        row.key in inventory.declarations.watched
+        or any(_was_watched(endpoint.cluster, row, inventory) for endpoint in row.endpoints)
+    )
     return Leaving(targets, lost if caused else ())
 
 
