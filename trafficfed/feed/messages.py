@@ -136,12 +136,13 @@ class Observations(Value, frozen=True, tag=True):
     """Upward, from a vantage: what was seen. Whose vantage it is says the connection, not the message.
 
     ``sent_s`` is the vantage's own clock when it was sent: with it an observation tells its age, whatever that clock
-    may be off by. ``cluster`` is the member the vantage runs in, empty for none.
+    may be off by. ``cluster`` is the member the vantage runs in, ``region`` where that is; empty = none, not stated.
     """
 
     seen: tuple[Observation, ...] = ()
     sent_s: float = 0.0
     cluster: str = ""
+    region: str = ""
 
 
 Message = Resume | Full | Change | Beat | Overlay | Propose | Answered | Status | Targets | Suspect | Observations
