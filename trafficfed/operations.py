@@ -1,11 +1,11 @@
 """What people and tools ask of the running controller, and what they may order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from trafficfed.controller import Controller
 from trafficfed.errors import ConfigError
-from trafficfed.model import Client, Cluster, Freshness, Refusal
+from trafficfed.model import Client, Cluster, Freshness, OperatorControl, Refusal
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.operations import ControlRequest, UndoRequest
 from trafficfed.observe.showing import (
@@ -16,6 +16,7 @@ from trafficfed.observe.showing import (
     explain_view,
     refusal_view,
     service_view,
+    survival_view,
 )
 from trafficfed.observe.stored import unknown_name
 from trafficfed.observe.views import (
@@ -31,6 +32,7 @@ from trafficfed.ordering import Accept, Ordering
 from trafficfed.ports import Clock
 from trafficfed.steering.explain import explain
 from trafficfed.steering.orders import Order, after, standing
+from trafficfed.survival import Survival
 from trafficfed.zones.brakes import Held
 from trafficfed.zones.publication import Outlet, is_in
 
@@ -73,12 +75,14 @@ class ControllerOperations:
         locate: Callable[[str], Client],
         propagation: Propagates | None = None,
         accept: Accept | None = None,
+        survival: Sequence[Survival] = (),
     ) -> None:
         """``accept`` carries operators' orders out; without it they are committed to this controller's table."""
+        self._survival = tuple(map(survival_view, survival))
         self._controller, self._clusters, self._owner = controller, clusters, owner
         self._clock, self._journal, self._rtt, self._locate = clock, journal, rtt, locate
         self._propagation = propagation
-        self._ordering = Ordering(controller.pipeline.table, clusters, accept or self._commit)
+        self._ordering = Ordering(controller.pipeline.table, clusters, self._in_force, accept or self._commit)
 
     def ready(self) -> tuple[bool, tuple[str, ...]]:
         waiting = self._controller.gate.waiting_for()
@@ -96,13 +100,14 @@ class ControllerOperations:
             generation=table.generation,
             clusters=cluster_views(self._clusters.values(), table.sources, table.rows.values(), self._clock.now_s()),
             services=tuple(
-                service_view(row, self._rtt, table.controls, self._clock.now_s())
+                service_view(row, self._rtt, self._in_force(), self._clock.now_s())
                 for _, row in sorted(table.rows.items())
             ),
             refusals=tuple(map(refusal_view, self._refusals())),
             held=self._held(),
             controls=self.controls().controls,
             providers=self._providers(),
+            survival=self._survival,
             events=self._journal.recent(),
         )
 
@@ -111,7 +116,7 @@ class ControllerOperations:
         key = table.owner_of(host.lower().rstrip("."))
         if key is None:
             raise ConfigError(unknown_name(host, table))
-        told = explain(table.rows[key], self._locate(client), self._clusters, table.controls, self._clock.now_s())
+        told = explain(table.rows[key], self._locate(client), self._clusters, self._in_force(), self._clock.now_s())
         return explain_view(host, told)
 
     def plan(self) -> PlanView:
@@ -131,6 +136,7 @@ class ControllerOperations:
             held=(*self._suspects(), *(_held(outlet, held) for outlet, now in pending for held in now.held)),
             losses=self._controller.publication.losses,
             incomplete=(*self._controller.gate.waiting_for(), *unseen, *self._failing()),
+            survival=self._survival,
         )
 
     async def confirm(self, confirm_id: str) -> DoneView:
@@ -162,7 +168,7 @@ class ControllerOperations:
 
     def controls(self) -> ControlsView:
         now_s = self._clock.now_s()
-        there = standing(self._controller.pipeline.table.controls, now_s)
+        there = standing(self._in_force(), now_s)
         return ControlsView(owner=self._owner, at_s=now_s, controls=tuple(map(control_view, there)))
 
     async def control(self, wanted: ControlRequest) -> DoneView:
@@ -171,9 +177,12 @@ class ControllerOperations:
     async def undo(self, wanted: UndoRequest) -> DoneView:
         return await self._ordering.undo(wanted, self._clock.now_s())
 
+    def _in_force(self) -> tuple[OperatorControl, ...]:
+        return self._controller.pipeline.controls
+
     async def _commit(self, order: Order) -> str:
         """An order as a controller that is alone carries it out: in its own table, which is on its disk."""
-        self._controller.control(after(self._controller.pipeline.table.controls, order, self._clock.now_s()))
+        self._controller.control(after(self._in_force(), order, self._clock.now_s()))
         return ""
 
     def _refusals(self) -> tuple[Refusal, ...]:

@@ -33,10 +33,18 @@ _FEW = 5
 
 
 class Ordering:
-    """Takes orders against a table. ``clusters`` are those configured; the table may know more."""
+    """Takes orders against a table. ``clusters`` are those configured; the table may know more. ``in_force`` are the
+    controls that hold here, which may be more than the table's."""
 
-    def __init__(self, table: Table, clusters: Collection[str], accept: Accept) -> None:
-        self._table, self._clusters, self._accept = table, clusters, accept
+    def __init__(
+        self,
+        table: Table,
+        clusters: Collection[str],
+        in_force: Callable[[], Sequence[OperatorControl]],
+        accept: Accept,
+    ) -> None:
+        self._table, self._clusters = table, clusters
+        self._in_force, self._accept = in_force, accept
 
     async def control(self, wanted: ControlRequest, now_s: float) -> DoneView:
         """Bring a control into force. Raises ConfigError where it names what is not there."""
@@ -68,7 +76,7 @@ class Ordering:
         )
 
     def _standing(self, wanted: UndoRequest, now_s: float) -> OperatorControl:
-        there = standing(self._table.controls, now_s)
+        there = standing(self._in_force(), now_s)
         if wanted.id:
             for each in there:
                 if each.id == wanted.id:
@@ -102,7 +110,7 @@ class Ordering:
         """What an operator should know about what it will do."""
         if control.kind == FREEZE:
             return ("answers change no more, not even by failover",)
-        will = after(self._table.controls, control, now_s)
+        will = after(self._in_force(), control, now_s)
         kept = [str(key) for key in stranded(self._table.rows.values(), will, control, now_s)]
         return (f"given out all the same, as nothing else serves: {_list(kept)}",) if kept else ()
 

@@ -16,6 +16,7 @@ from trafficfed.observe.views import (
     RefusalView,
     ServiceView,
     StatusView,
+    SurvivalView,
     TargetView,
     VersionView,
     View,
@@ -166,6 +167,7 @@ def _rest_of_status(view: StatusView, sheet: _Page) -> Iterator[str]:
             for each in view.providers
         ],
     )
+    yield from _survival(view.survival, sheet)
     yield from sheet.section(
         "Events",
         ("TIME", "WHAT", ""),
@@ -182,6 +184,10 @@ def _refusals(refusals: Sequence[RefusalView], sheet: _Page) -> Iterator[str]:
         ("CLUSTER", "OBJECT", "REASON", "MESSAGE"),
         [(each.cluster, each.object, Cell(each.reason, "bad"), each.message) for each in refusals],
     )
+
+
+def _survival(survival: Sequence[SurvivalView], sheet: _Page) -> Iterator[str]:
+    yield from sheet.section("Failover", ("",), [(Cell(each.text, "doubt" if each.losses else ""),) for each in survival])
 
 
 def _held(held: Sequence[HeldView], sheet: _Page) -> Iterator[str]:
@@ -228,6 +234,7 @@ def _plan(view: PlanView, sheet: _Page) -> Iterator[str]:
     yield from _refusals(view.refusals, sheet)
     yield from sheet.section("Cannot be expressed", ("",), [(loss,) for loss in view.losses])
     yield from sheet.section("Not seen whole, so nothing is removed", ("",), [(why,) for why in view.incomplete])
+    yield from _survival(view.survival, sheet)
 
 
 def _summary(view: PlanView) -> str:

@@ -20,13 +20,16 @@ from trafficfed.observe.views import (
     ClusterView,
     ControlView,
     ExplainView,
+    LossView,
     RefusalView,
     RuleView,
     ServiceView,
+    SurvivalView,
     TargetView,
 )
 from trafficfed.steering.controls import cause, drain_of, freeze_of, in_force
 from trafficfed.steering.explain import Explanation
+from trafficfed.survival import Survival
 
 Rtt = Callable[[str, str, str], float | None]
 """Newest latency in seconds of (service, cluster, address), None where it is not known."""
@@ -130,6 +133,18 @@ def control_view(control: OperatorControl) -> ControlView:
         why=control.why,
         since_s=control.since_s,
         until_s=control.until_s,
+    )
+
+
+def survival_view(survival: Survival) -> SurvivalView:
+    """What one zone's failover survives, as it is shown."""
+    return SurvivalView(
+        zone=survival.zone,
+        provider=survival.provider,
+        text=survival.text,
+        survives=survival.survives,
+        losses=tuple(LossView(region=loss.region, why=loss.why) for loss in survival.losses),
+        notes=survival.notes,
     )
 
 

@@ -123,6 +123,24 @@ class ProviderView(View, frozen=True, kw_only=True):
     pending: int = 0
 
 
+class LossView(View, frozen=True, kw_only=True):
+    """A region whose loss would end failover, and why."""
+
+    region: str
+    why: str
+
+
+class SurvivalView(View, frozen=True, kw_only=True):
+    """What the failover of one zone at one provider survives; ``text`` says all of it in one line."""
+
+    zone: str
+    provider: str
+    text: str
+    survives: tuple[str, ...] = ()
+    losses: tuple[LossView, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class EventView(View, frozen=True, kw_only=True):
     """One line of what happened lately. ``level`` is info or warning."""
 
@@ -148,6 +166,7 @@ class StatusView(View, frozen=True, kw_only=True):
     held: tuple[HeldView, ...] = ()
     controls: tuple[ControlView, ...] = ()
     providers: tuple[ProviderView, ...] = ()
+    survival: tuple[SurvivalView, ...] = ()
     events: tuple[EventView, ...] = ()
 
 
@@ -185,6 +204,7 @@ class PlanView(View, frozen=True, kw_only=True):
     held: tuple[HeldView, ...] = ()
     losses: tuple[str, ...] = ()
     incomplete: tuple[str, ...] = ()
+    survival: tuple[SurvivalView, ...] = ()
 
 
 class ExplainView(View, frozen=True, kw_only=True):
