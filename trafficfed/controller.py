@@ -133,6 +133,11 @@ class Controller:
         self._carry(self.pipeline.settle(self._clock.now_s()))
         self._wake.set()  # an end of one of them may come before what is waited for
 
+    def control_here(self, controls: tuple[OperatorControl, ...] | None) -> None:
+        """Operator controls that hold in place of the table's until a leader is told of them; None: the table's."""
+        self.pipeline.control_here(controls)
+        self._wake.set()
+
     # ------------------------------------------------------------------ leading and following
 
     def lead(self, term: int) -> None:

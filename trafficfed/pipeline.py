@@ -71,7 +71,7 @@ class Pipeline:
         self._differing: set[ServiceKey] = set()
         self._mirrored: set[ServiceKey] = set()
         self._uncovered: set[ServiceKey] = set()
-        self._local: tuple[OperatorControl, ...] = ()
+        self._local: tuple[OperatorControl, ...] | None = None
         self.table, self.inventory, self.records = table, inventory, records
         self._clusters, self._resolved = clusters, resolved
         self._folding: set[ServiceKey] = set()
@@ -128,8 +128,8 @@ class Pipeline:
         """Take over: a new term begins with the table as this controller sees it. Raises Refused unless terms grow."""
         self.table.begin_term(term)
         self.leads = True
-        if self._local:
-            self._controls, self._local = self.controls, ()
+        if self._local is not None:
+            self._controls, self._local = self._local, None
         self._folding |= self._differing
         self._differing.clear()
         return self.settle(now_s, self._overlay.take())
@@ -169,10 +169,12 @@ class Pipeline:
         if new_controls:
             self._mark(self.table.rows, "control")
 
-    def control_here(self, controls: tuple[OperatorControl, ...]) -> None:
-        """Operator controls that no leader could be told of: they hold here, and become the table's on taking over."""
-        self._local = controls
-        self._mark(self.table.rows, "control")
+    def control_here(self, controls: tuple[OperatorControl, ...] | None) -> None:
+        """Operator controls in place of the table's while no leader could be told of them; they become the table's
+        where this controller takes over. None: the table's hold again."""
+        if controls != self._local:
+            self._local = controls
+            self._mark(self.table.rows, "control")
 
     def _keep_own_sources(self) -> None:
         """What this controller sees of the clusters, for its own judgement and for the table once it leads."""
@@ -217,8 +219,9 @@ class Pipeline:
     @property
     def controls(self) -> tuple[OperatorControl, ...]:
         """The operator controls in force here."""
-        known = self.table.controls if self._controls is None else self._controls
-        return tuple(sorted({*known, *self._local}, key=lambda control: (control.since_s, repr(control))))
+        if self._local is not None:
+            return self._local
+        return self.table.controls if self._controls is None else self._controls
 
     @property
     def waiting(self) -> int:
