@@ -86,10 +86,12 @@ class FoldingFleet:
         self,
         clusters: Iterable[Cluster | str] = ("eu", "us"),
         zones: Sequence[Zone] = (Zone(name="example.org", open=True),),
+        *,
+        has_hub: bool = False,
     ) -> None:
         known = (Cluster(name=cluster) if isinstance(cluster, str) else cluster for cluster in clusters)
         self.clusters = {cluster.name: cluster for cluster in known}
-        self.zones = zones
+        self.zones, self.has_hub = zones, has_hub
         self.table = Table()
         self.resolved: dict[str, tuple[str, ...]] = {}
         self.now_s = 1000.0
@@ -98,7 +100,7 @@ class FoldingFleet:
         self.inventory = self._opened()
 
     def _opened(self) -> Inventory:
-        inventory = Inventory(self.clusters, self.zones, self.table.rows, self.table.sources)
+        inventory = Inventory(self.clusters, self.zones, self.table.rows, self.table.sources, has_hub=self.has_hub)
         self.table.commit(sources=inventory.opening(self.now_s))
         return inventory
 

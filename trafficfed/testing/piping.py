@@ -30,10 +30,11 @@ class PipedFleet:
         vantage: str = "here",
         *,
         leads: bool = True,
+        has_hub: bool = False,
     ) -> None:
         known = (Cluster(name=each) if isinstance(each, str) else each for each in clusters)
         self.clusters = {cluster.name: cluster for cluster in known}
-        self.zones, self.vantage, self.leads = zones, vantage, leads
+        self.zones, self.vantage, self.leads, self.has_hub = zones, vantage, leads, has_hub
         self.now_s = 1_000_000.0
         self.servers = {name: f"uid-{name}" for name in self.clusters}
         self._revision = 0
@@ -43,7 +44,7 @@ class PipedFleet:
 
     def open(self, table: Table) -> None:
         """A new process over a table."""
-        inventory = Inventory(self.clusters, self.zones, table.rows, table.sources)
+        inventory = Inventory(self.clusters, self.zones, table.rows, table.sources, has_hub=self.has_hub)
         self.pipeline = Pipeline(table, inventory, Records({}, self.now_s), self.clusters, leads=self.leads)
         self.last = self._heard(self.pipeline.open(self.now_s))
 
