@@ -57,7 +57,7 @@ class Seal:
         """
         try:
             found = _DECODER.decode(data)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise NotAuthentic(f"{kept} is no part of a table") from None
         if found.owner != self.owner:
             raise ForeignMirror(
