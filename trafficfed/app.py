@@ -22,6 +22,7 @@ from trafficfed.errors import ConfigError, Refused, TrafficfedError, Transient
 from trafficfed.feed.messages import Resume
 from trafficfed.feed.notes import Note
 from trafficfed.feed.server import FeedServer
+from trafficfed.feed.source import Lone
 from trafficfed.model import Client, ServiceKey
 from trafficfed.nameserver.whereabouts import Whereabouts
 from trafficfed.observe import api_token, http_api, logs
@@ -131,7 +132,7 @@ async def _serve(settings: Settings, clock: Clock) -> None:
             reports,
             holders=holders,
             opened=opened.set,
-            is_followed=lambda: feed is not None and bool(feed.followers),
+            is_followed=lambda: feed is not None and any(follower.fed for follower in feed.followers),
         )
         metrics = Metrics(functools.partial(_gauges, parts.controller))
         reports.listeners += [metrics, logs.LogReports(logger), journal, _object_events(parts)]
@@ -197,7 +198,8 @@ def _feed(
     def tell(note: Note) -> None:
         logger.debug("feed", happened=note.event, message=note.message)
 
-    return FeedServer(str(settings.feed.listen), settings.feed.key, table, tell, objection=objection)
+    key = settings.feed.key
+    return FeedServer(str(settings.feed.listen), lambda identity: key, Lone(table), tell, objection=objection)
 
 
 def _objection(resume: Resume, controller: Controller, is_new: bool) -> str:

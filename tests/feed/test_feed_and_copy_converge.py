@@ -10,10 +10,11 @@ import pytest
 
 from trafficfed.errors import Refused, Transient
 from trafficfed.feed.channel import GREETING, PAYLOAD_LIMIT, Channel, NotAuthentic, greet, join
-from trafficfed.feed.client import FeedClient
+from trafficfed.feed.client import Following
 from trafficfed.feed.messages import Beat, encode
 from trafficfed.feed.notes import Note
 from trafficfed.feed.server import FOLLOWERS, FeedServer
+from trafficfed.feed.source import Lone
 from trafficfed.model import ServiceKey
 from trafficfed.nameserver.index import Index
 from trafficfed.nameserver.replica import Replica
@@ -43,7 +44,7 @@ class Follower:
         self.notes: list[Note] = []
         self.moved = asyncio.Event()
         self.replica = Replica(Table(), lambda: Index((ZONE,)), self._use, self.moved.set, self._tell)
-        self.client = FeedClient((address,), KEY, self.replica, self._tell, Random(1), silence_s)
+        self.client = Following((address,), "nameserver", KEY, self.replica, self._tell, Random(1), silence_s)
 
     def _use(self, index: Index) -> None:
         self.responder.index = index
@@ -80,7 +81,9 @@ async def test_after_any_cuts_and_restarts_the_answers_are_those_of_the_controll
     async with asyncio.TaskGroup() as group:
         following = group.create_task(follower.client.run())
         for _ in range(4):
-            feed = FeedServer(f"127.0.0.1:{port}", KEY, table, follower.notes.append, beat_s=0.02)
+            feed = FeedServer(
+                f"127.0.0.1:{port}", lambda identity: KEY, Lone(table), follower.notes.append, beat_s=0.02
+            )
             async with running(feed):
                 for _ in range(10):
                     commit(feed)
@@ -101,7 +104,7 @@ async def test_a_controller_that_falls_silent_is_left() -> None:
     """Its connection may stand for hours while its region is cut off."""
     port = free_port()
     follower = Follower(f"127.0.0.1:{port}", silence_s=0.05)
-    feed = FeedServer(f"127.0.0.1:{port}", KEY, Table(), follower.notes.append, beat_s=60.0)
+    feed = FeedServer(f"127.0.0.1:{port}", lambda identity: KEY, Lone(Table()), follower.notes.append, beat_s=60.0)
     async with running(feed), asyncio.TaskGroup() as group:
         following = group.create_task(follower.client.run())
         await follower.until(lambda: any(note.event == "FeedLost" for note in follower.notes))
@@ -113,7 +116,7 @@ async def test_a_controller_that_falls_silent_is_left() -> None:
 async def test_a_crowd_of_strangers_is_turned_away() -> None:
     port = free_port()
     notes: list[Note] = []
-    async with running(FeedServer(f"127.0.0.1:{port}", KEY, Table(), notes.append)):
+    async with running(FeedServer(f"127.0.0.1:{port}", lambda identity: KEY, Lone(Table()), notes.append)):
         crowd = [await asyncio.open_connection("127.0.0.1", port) for _ in range(FOLLOWERS)]
         for reader, _ in crowd:
             await reader.readexactly(len(GREETING))

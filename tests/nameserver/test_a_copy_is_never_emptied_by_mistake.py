@@ -67,7 +67,7 @@ async def test_a_snapshot_and_the_deltas_after_it_are_answered_at_once() -> None
     assert (copy.answer("b"), copy.serial) == (("192.0.2.2",), 6)
     await copy.replica.take_change(encode_delta(Delta(term=0, generation=7, rows=(A_MOVED,), removed=(B.key,))))
     assert (copy.answer("a"), copy.answer("b"), copy.serial) == (("192.0.2.2",), (), 7)
-    assert copy.replica.begin() == Resume("e1", 0, 7, len(copy.replica.table.rows))
+    assert copy.replica.begin(Beat(0, 0)) == Resume("e1", 0, 7, len(copy.replica.table.rows))
     assert copy.confirmed == 3
     assert [change.generation if change else None for change in copy.changes] == [None, 6, 7]
     assert copy.indexes == 1, "a delta changes the index in use, it does not build another"
@@ -78,7 +78,7 @@ async def test_a_gap_is_refused_and_a_snapshot_asked_for() -> None:
     await copy.replica.take_full("e1", snapshot(5, A))
     with pytest.raises(Refused, match="delta 7 refused"):
         await copy.replica.take_change(encode_delta(Delta(term=0, generation=7, rows=(B,))))
-    assert copy.replica.begin() == Resume("", 0, 5, len(copy.replica.table.rows))
+    assert copy.replica.begin(Beat(0, 0)) == Resume("", 0, 5, len(copy.replica.table.rows))
     assert copy.answer("a") == ("192.0.2.1",)
 
 
@@ -90,7 +90,7 @@ async def test_a_beat_confirms_only_where_nothing_was_missed() -> None:
     with pytest.raises(Refused, match="it is at generation 6, we at 5"):
         copy.replica.take_beat(Beat(0, 6))
     assert copy.confirmed == 2
-    assert copy.replica.begin().epoch == ""
+    assert copy.replica.begin(Beat(0, 0)).epoch == ""
 
 
 async def test_an_older_terms_table_is_refused() -> None:
@@ -131,7 +131,7 @@ async def test_a_controller_that_lost_its_table_does_not_empty_ours() -> None:
     assert "lacks 2 services that are served, default/prod/a.example.org among them" in copy.notes[-1].message
     await copy.replica.take_change(encode_delta(Delta(term=0, generation=2, rows=(B,))))
     assert (copy.answer("a"), copy.answer("b"), copy.serial) == (("192.0.2.2",), ("192.0.2.2",), 2)
-    assert copy.replica.begin() == Resume("e2", 0, 2, len(copy.replica.table.rows))
+    assert copy.replica.begin(Beat(0, 0)) == Resume("e2", 0, 2, len(copy.replica.table.rows))
     await copy.replica.take_change(encode_delta(Delta(term=0, generation=3, removed=(B.key,))))
     assert copy.answer("b") == ()
 
@@ -140,7 +140,7 @@ async def test_what_is_held_does_not_outlive_the_connection() -> None:
     copy = Copy()
     await copy.replica.take_full("e1", snapshot(50, A, B))
     await copy.replica.take_full("e2", snapshot(1, A_MOVED))
-    assert copy.replica.begin() == Resume("e1", 0, 50, len(copy.replica.table.rows))
+    assert copy.replica.begin(Beat(0, 0)) == Resume("e1", 0, 50, len(copy.replica.table.rows))
     await copy.replica.take_change(encode_delta(Delta(term=0, generation=51, rows=(A_MOVED,))))
     assert copy.answer("a") == ("192.0.2.2",)
 
@@ -151,7 +151,7 @@ async def test_a_controller_that_lost_its_last_change_is_taken() -> None:
     await copy.replica.take_full("e1", snapshot(50, A, B))
     await copy.replica.take_full("e2", snapshot(49, A_MOVED, B))
     assert copy.answer("a") == ("192.0.2.2",)
-    assert copy.replica.begin() == Resume("e2", 0, 49, len(copy.replica.table.rows))
+    assert copy.replica.begin(Beat(0, 0)) == Resume("e2", 0, 49, len(copy.replica.table.rows))
 
 
 async def test_a_table_from_disk_is_compiled_and_its_epoch_unknown() -> None:
@@ -160,7 +160,7 @@ async def test_a_table_from_disk_is_compiled_and_its_epoch_unknown() -> None:
     assert copy.replica.has_table
     await copy.replica.compile()
     assert (copy.answer("a"), copy.serial) == (("192.0.2.1",), 9)
-    assert copy.replica.begin() == Resume("", 0, 9, len(copy.replica.table.rows))
+    assert copy.replica.begin(Beat(0, 0)) == Resume("", 0, 9, len(copy.replica.table.rows))
 
 
 async def test_there_is_no_table_until_one_was_sent() -> None:

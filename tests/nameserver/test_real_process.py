@@ -18,6 +18,7 @@ import pytest
 
 from trafficfed.feed.notes import Note
 from trafficfed.feed.server import FeedServer
+from trafficfed.feed.source import Lone
 from trafficfed.nameserver.settings import NameServerSettings, Place
 from trafficfed.table.disk import DiskLog
 from trafficfed.table.table import Table
@@ -135,7 +136,7 @@ def test_what_is_no_dns_leaves_the_server_alive(server: NameServerProcess) -> No
 @asynccontextmanager
 async def controller(table: Table, port: int) -> AsyncIterator[tuple[FeedServer, list[Note]]]:
     notes: list[Note] = []
-    feed = FeedServer(f"127.0.0.1:{port}", KEY, table, notes.append)
+    feed = FeedServer(f"127.0.0.1:{port}", lambda identity: KEY, Lone(table), notes.append)
     started = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(feed.run(started.set))

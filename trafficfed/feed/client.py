@@ -1,26 +1,44 @@
-"""The name server's side of the feed: follows a controller's table, one controller at a time."""
+"""The follower's side of the feed: hears every controller, and takes the table from the best of them."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Protocol
 
-from trafficfed.errors import TrafficfedError, Transient
-from trafficfed.feed.addresses import host_and_port
-from trafficfed.feed.channel import NotAuthentic, join
-from trafficfed.feed.messages import SILENCE_S, Beat, Change, Full, Message, Resume, encode
-from trafficfed.feed.notes import Note, Tell
+from msgspec.structs import replace
 
-CONNECT_S = 5.0
-RETRY_FIRST_S, RETRY_LAST_S = 0.25, 1.0  # full jitter, doubled after every round of failures; a refused connection
-# costs next to nothing, and a name server that is cut off must find the next controller within seconds
+from trafficfed.errors import Transient
+from trafficfed.feed.channel import NotAuthentic
+from trafficfed.feed.choice import ANY, Choice, Heard
+from trafficfed.feed.links import Link, Links
+from trafficfed.feed.messages import (
+    BEAT_S,
+    SILENCE_S,
+    Answered,
+    Beat,
+    Change,
+    Full,
+    Message,
+    Overlay,
+    Propose,
+    Resume,
+    Standing,
+    Status,
+)
+from trafficfed.feed.notes import Note, Tell
 
 
 class Copy(Protocol):
-    """A copy of the table that follows a feed."""
+    """A copy of the table that follows a feed. Whatever it refuses ends the connection; it is then asked anew."""
 
-    def begin(self) -> Resume:
-        """A connection begins: where it may continue."""
+    @property
+    def position(self) -> Resume:
+        """Where it stands."""
+        ...
+
+    def begin(self, beat: Beat) -> Resume:
+        """A controller that said this is asked for the table from now on: where it may continue."""
         ...
 
     async def take_full(self, epoch: str, data: bytes) -> None:
@@ -31,85 +49,208 @@ class Copy(Protocol):
         """Raises Refused where it does not follow."""
         ...
 
+    def take_overlay(self, overlay: Overlay) -> None:
+        """A controller without a leader judges some rows otherwise than the table."""
+        ...
+
     def take_beat(self, beat: Beat) -> None:
-        """The controller lives. Raises Refused where the copy is not at that position."""
+        """The controller lives, and all it sent before has come. Raises Refused where the copy lacks something."""
         ...
 
 
-class FeedClient:
-    """The name server's side: follows the first controller that answers, and the next one when that is gone."""
+class Following:
+    """Connections to all controllers, and the table from one: who leads before who relays before who is alone.
+
+    ``connected`` is the address of the controller whose table is taken, empty while none is. ``on_beat`` is called
+    after whatever is heard of any controller, also that it is gone.
+    """
 
     def __init__(
-        self, addresses: Sequence[str], key: bytes, copy: Copy, tell: Tell, random: Random, silence_s: float = SILENCE_S
+        self,
+        addresses: Sequence[str],
+        identity: str,
+        key: bytes,
+        copy: Copy,
+        tell: Tell,
+        luck: Random,
+        lease_s: float = SILENCE_S,
+        *,
+        takes: Sequence[Standing] = ANY,
+        can_publish: Callable[[], bool] = lambda: False,
+        on_beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """Raises ConfigError for a bad address."""
-        self._addresses = [(address, host_and_port(address, "feeds", names=True)) for address in addresses]
-        self._key = key
+        """``takes`` are the standings whose table is taken. Raises ConfigError for a bad address."""
+        self._links = Links(addresses, identity, key, self, tell, luck, lease_s)
+        self._choice = Choice(addresses, lease_s, 0.0, takes)
         self._copy = copy
         self._tell = tell
-        self._random = random
-        self._silence_s = silence_s
-        self._writer: asyncio.StreamWriter | None = None
-        self._said: dict[str, str] = {}
+        self._can_publish = can_publish
+        self._on_beat = on_beat
+        self._news = asyncio.Event()
+        self._lock = asyncio.Lock()  # a table that is being taken in is not changed by another controller's
+        self._source: Link | None = None
+        self._asked: dict[Link, int] = {}  # how often each was asked to resume
+        self._proposals: dict[str, tuple[Link, asyncio.Future[Answered]]] = {}
+        self._objections: dict[str, str] = {}
+        self._highest_term = 0
         self.connected = ""
+
+    @property
+    def heard(self) -> tuple[Heard, ...]:
+        """The controllers that are connected, in order of preference, and what each said last."""
+        return self._choice.heard
+
+    @property
+    def followed(self) -> Beat | None:
+        """What the controller whose table is taken said last, None while none is."""
+        return self._choice.said(self.connected)
+
+    @property
+    def highest_term(self) -> int:
+        """The highest term ever seen, in a beat or in the table."""
+        self._highest_term = max(self._highest_term, self._copy.position.term)
+        return self._highest_term
 
     async def run(self) -> None:
         """Follow forever; nothing that a controller does ends this. Without addresses there is nothing to follow."""
-        failures = 0
-        while self._addresses:
-            for address, where in self._addresses:
-                if await self._follow(address, where):
-                    failures = -1
-                    break  # the preferred one may be back: start again with it
-            failures += 1
-            await asyncio.sleep(self._random.uniform(0, min(RETRY_LAST_S, RETRY_FIRST_S * 2 ** min(failures, 8))))
+        self._choice.restart(_now_s())
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._links.run(), name="links")
+            group.create_task(self._tell_status(), name="status to controllers")
+            while True:
+                self._news.clear()
+                async with self._lock:
+                    await self._choose()
+                alone_s = self._choice.alone_from_s
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(alone_s if alone_s > _now_s() else None):
+                        await self._news.wait()
 
     def restart(self) -> None:
-        """Drop the connection and join again: what is heard next is new, not left over from before a pause."""
-        if self._writer:
-            self._writer.transport.abort()
+        """Drop all connections and join again: what is heard next is new, not left over from before a pause."""
+        self._choice.restart(_now_s())
+        self._links.restart()
 
-    async def _follow(self, address: str, where: tuple[str, int]) -> bool:
-        """One connection from beginning to end; tells whether anything was heard."""
+    async def propose(self, proposal: Propose, deadline_s: float) -> Answered:
+        """Take an operator's wish to the leader. Raises Transient where none is heard or its answer does not come."""
+        leaders = [each for each in self.heard if each.beat.standing is Standing.LEADS]
+        if not leaders:
+            raise Transient("no controller leads at the moment")
+        link = self._links.live[max(leaders, key=lambda each: each.beat.term).address]
+        answered: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        self._proposals[proposal.id] = link, answered
         try:
-            await self._session(address, where)
-        except (TrafficfedError, OSError) as error:
-            self._complain(address, str(error))
-        heard, self.connected = bool(self.connected), ""
-        return heard
-
-    async def _session(self, address: str, where: tuple[str, int]) -> None:
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                reader, writer = await asyncio.open_connection(*where)
+            async with asyncio.timeout(deadline_s):
+                await link.send(proposal)
+                return await answered
         except TimeoutError as error:
-            raise Transient(f"no connection within {CONNECT_S:g} s") from error
-        self._writer = writer
-        try:
-            channel = await join(reader, writer, "nameserver", self._key)
-            await channel.send(encode(self._copy.begin()))
-            while True:
-                await self._take(await channel.receive(self._silence_s))
-                if not self.connected:
-                    self.connected = address
-                    self._said.pop(address, None)
-                    self._tell(Note("FeedConnected", f"following the controller at {address}"))
+            raise Transient(f"the leader did not answer within {deadline_s:g} s; it may still take it") from error
         finally:
-            self._writer = None
-            writer.close()
+            del self._proposals[proposal.id]
 
-    async def _take(self, message: Message) -> None:
-        if isinstance(message, Change):
-            await self._copy.take_change(message.data)
+    async def joined(self, link: Link) -> None:
+        """A controller is connected: it learns where we stand."""
+        self._asked[link] = 0
+        await link.send(self._status())
+        await self._ask(link, replace(self._copy.position, wants_table=False))
+
+    async def received(self, link: Link, message: Message) -> None:
+        """What a controller says of itself counts in the choice; a table only from the one that was chosen."""
+        if isinstance(message, Answered):
+            self._answer(message)
         elif isinstance(message, Beat):
-            self._copy.take_beat(message)
-        elif isinstance(message, Full):
-            await self._copy.take_full(message.epoch, message.data)
+            self._hear(link, message)
+            await self._take(link, message)
+        elif isinstance(message, Full | Change | Overlay):
+            await self._take(link, message)
         else:
-            raise NotAuthentic("a controller does not ask to resume")
+            raise NotAuthentic(f"a controller sends no {type(message).__name__} to a follower of its table")
 
-    def _complain(self, address: str, message: str) -> None:
-        """Tell of a failure once, not at every try."""
-        if self._said.get(address) != message:
-            self._said[address] = message
-            self._tell(Note("FeedLost", f"controller at {address}: {message}; serving on with the last table"))
+    def gone(self, link: Link) -> None:
+        """A controller is no longer connected."""
+        del self._asked[link]
+        self._choice.gone(link.address)
+        if self._source is link:
+            self._leave()
+        for at, answered in self._proposals.values():
+            if at is link and not answered.done():
+                answered.set_exception(Transient("the leader is gone; it may have taken the control"))
+        self._changed()
+
+    async def _ask(self, link: Link, resume: Resume) -> None:
+        self._asked[link] += 1
+        await link.send(resume)
+
+    def _answer(self, message: Answered) -> None:
+        _, answered = self._proposals.get(message.id, (None, None))
+        if answered is not None and not answered.done():
+            answered.set_result(message)
+
+    def _hear(self, link: Link, beat: Beat) -> None:
+        self._highest_term = max(self._highest_term, beat.term)
+        self._choice.hear(link.address, beat, _now_s())
+        if beat.objection and self._objections.get(link.address) != beat.objection:
+            self._tell(Note("FeedWaits", f"controller at {link.address} gives no table yet: {beat.objection}"))
+        self._objections[link.address] = beat.objection
+        self._changed()
+
+    def _changed(self) -> None:
+        self._news.set()
+        self._on_beat()
+
+    async def _take(self, link: Link, message: Beat | Full | Change | Overlay) -> None:
+        """Take in what the chosen controller sends; what an earlier question of ours still brings is left."""
+        async with self._lock:
+            if link is not self._source:
+                return
+            if not self.connected:
+                if isinstance(message, Beat) and message.heeded == self._asked[link]:
+                    self.connected = link.address
+                    self._tell(Note("FeedConnected", f"following the controller at {link.address}"))
+            elif isinstance(message, Beat):
+                self._copy.take_beat(message)
+            elif isinstance(message, Change):
+                await self._copy.take_change(message.data)
+            elif isinstance(message, Full):
+                await self._copy.take_full(message.epoch, message.data)
+            else:
+                self._copy.take_overlay(message)
+
+    async def _choose(self) -> None:
+        """Ask the best controller for its table, and the one that was asked before for no more."""
+        pick = self._choice.pick(self._copy.position.term, _now_s())
+        former = self._source
+        if former is not None and former.address == pick:
+            return
+        self._leave()
+        if former is not None:
+            await self._try_to_ask(former, replace(self._copy.position, wants_table=False))
+        beat, link = self._choice.said(pick), self._links.live.get(pick)
+        if beat is not None and link is not None:
+            self._source = link
+            await self._try_to_ask(link, self._copy.begin(beat))
+
+    async def _try_to_ask(self, link: Link, resume: Resume) -> None:
+        try:
+            await self._ask(link, resume)
+        except Transient:
+            link.drop()  # whoever reads from it finds out and tells of it
+
+    def _leave(self) -> None:
+        self._source, self.connected = None, ""
+
+    def _status(self) -> Status:
+        return Status(self.highest_term, self._can_publish())
+
+    async def _tell_status(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            for link in list(self._links.live.values()):
+                try:
+                    await link.send(self._status())
+                except Transient:
+                    link.drop()
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

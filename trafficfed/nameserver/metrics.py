@@ -1,6 +1,6 @@
 """The name server's numbers for Prometheus, read from plain ints when asked: the hot path counts and no more."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from trafficfed.errors import ConfigError
 from trafficfed.feed.addresses import host_and_port
+from trafficfed.feed.messages import Standing
 from trafficfed.nameserver.status import Numbers
 
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 16: "BADVERS"}
@@ -38,14 +39,25 @@ class Collector:
             yield CounterMetricFamily(f"trafficfed_nameserver_{name}", text, value=count)
         for name, text, value in (
             ("tcp_connections", "Open TCP connections.", now.connections),
-            ("feed_connected", "1 while a controller's feed is followed.", now.feed_connected),
+            ("feed_connected", "1 while a controller's feed is followed.", bool(now.followed)),
+            ("highest_term", "Highest term that was seen in a beat or in the table.", now.highest_term),
+            ("overlaid_services", "GlobalServices answered by verdicts made without a leader.", now.overlaid),
             ("serving", "1 while answers come from the table, 0 while they are SERVFAIL.", now.serving),
             ("table_term", "Term of the table in use.", now.term),
             ("table_generation", "Generation of the table in use: the zones' serial.", now.generation),
             ("table_services", "GlobalServices in the table in use.", now.services),
-            ("table_age_seconds", "Since a controller last confirmed the table.", now.table_age_s),
+            ("table_age_seconds", "Since a leader, or who relays it, last confirmed the table.", now.table_age_s),
         ):
             yield GaugeMetricFamily(f"trafficfed_nameserver_{name}", text, value=float(value))
+        yield _one_of("followed", "1 at the controller whose table is taken.", "controller", now.feeds, now.followed)
+        yield _one_of("standing", "1 at what that controller's table is.", "standing", tuple(Standing), now.standing)
+
+
+def _one_of(name: str, text: str, label: str, values: Iterable[str], holds: str) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(f"trafficfed_nameserver_{name}", text, labels=[label])
+    for value in values:
+        gauge.add_metric([value], float(value == holds))
+    return gauge
 
 
 @asynccontextmanager

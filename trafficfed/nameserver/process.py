@@ -12,7 +12,7 @@ import structlog
 
 from trafficfed.clock import SystemClock
 from trafficfed.errors import ConfigError, TrafficfedError
-from trafficfed.feed.client import FeedClient
+from trafficfed.feed.client import Following
 from trafficfed.feed.notes import Note, Tell
 from trafficfed.nameserver import keep
 from trafficfed.nameserver.draw import KeyedDraw
@@ -54,7 +54,9 @@ class NameServer:
         self._replica = Replica(table, self._empty, self._use, self._confirmed, tell)
         self._keeper = keep.Keeper(directory, log, table.snapshot, tell)
         self._replica.changed = self._keeper.changed
-        self._feed = FeedClient(settings.feeds, settings.key, self._replica, tell, Random())
+        self._feed = Following(
+            settings.feeds, "nameserver", settings.key, self._replica, tell, Random(), lease_s=settings.pause_s
+        )
         self._confirmed_s = keep.written_s(directory)
         self._expose: Expose | None = None
         if settings.metrics:  # half of the process's memory and half a second: only where wanted, before it listens
@@ -69,7 +71,8 @@ class NameServer:
         self._responder.index = index
 
     def _confirmed(self) -> None:
-        self._confirmed_s = self._clock.now_s()
+        if self._replica.led:
+            self._confirmed_s = self._clock.now_s()
         self._start.confirmed()
         self._responder.ready = True
 
@@ -87,14 +90,18 @@ class NameServer:
 
     def numbers(self, listeners: Listeners) -> Numbers:
         """Everything that metrics show."""
-        responder, table = self._responder, self._replica.table
+        responder, table, followed = self._responder, self._replica.table, self._feed.followed
         return Numbers(
             rcodes=tuple(responder.rcodes),
             dropped=responder.dropped,
             unsent=listeners.unsent,
             connections=len(listeners.connections),
             refused_connections=listeners.connections.refused,
-            feed_connected=bool(self._feed.connected),
+            feeds=self._settings.feeds,
+            followed=self._feed.connected,
+            standing=followed.standing if followed else "",
+            highest_term=self._feed.highest_term,
+            overlaid=self._replica.overlaid,
             serving=responder.ready,
             term=table.term,
             generation=table.generation,

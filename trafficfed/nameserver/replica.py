@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 from trafficfed.errors import Refused
-from trafficfed.feed.messages import Beat, Resume
+from trafficfed.feed.messages import Beat, Overlay, Resume, Standing
 from trafficfed.feed.notes import Note, Tell
 from trafficfed.model import ServiceKey
 from trafficfed.nameserver.index import Index
+from trafficfed.nameserver.overlay import Overlaid
 from trafficfed.table.codec import decode_delta, decode_snapshot
 from trafficfed.table.table import Delta, Snapshot, Table
 
@@ -15,11 +16,15 @@ SLICE = 200  # rows compiled at a stretch, some milliseconds, while a whole tabl
 
 
 class Replica:
-    """The table in use, and one that waits where the controller's has lost services that ours has.
+    """The table in use, and one that waits where the controller's is behind ours.
 
-    An older term's table is refused. One of our term but behind our generation comes from a controller that lost
-    its disk: it is held, not taken, until it has every service that we have or has overtaken us, for an empty memory
-    never deletes. ``changed`` is called after every change, with None where the whole table is another.
+    An older term's table is refused. One of our term but behind our generation comes from a leader that lost its
+    disk: it is held, not taken, until it has every service that we have or has overtaken us, for an empty memory
+    never deletes. Or it comes from a controller that does not lead, and is held until the leader's changes have
+    reached that one. ``changed`` is called after every change, with None where the whole table is another.
+
+    What a controller without a leader judges otherwise is answered, but changes neither the table nor its position;
+    it ends with a complete table, or with a leader (or who relays it) that finds us where it stands.
     """
 
     def __init__(
@@ -38,6 +43,8 @@ class Replica:
         self._confirmed = confirmed
         self._tell = tell
         self._epoch = ""
+        self._standing = Standing.LEADS
+        self._overlaid = Overlaid()
         self._held: Table | None = None
         self._held_epoch = ""
         self._index = empty_index()
@@ -47,15 +54,31 @@ class Replica:
         """Whether there ever was a table; an empty one counts once a controller has sent it."""
         return self.table.generation > 0 or bool(self.table.rows) or bool(self._epoch)
 
-    def begin(self) -> Resume:
-        """A new connection: where its feed may continue. What an earlier one had us hold is forgotten."""
-        self._held = None
+    @property
+    def position(self) -> Resume:
+        """Where the table in use stands."""
         return Resume(self._epoch, self.table.term, self.table.generation, len(self.table.rows))
+
+    @property
+    def led(self) -> bool:
+        """Whether a leader stands behind what comes, itself or through another controller."""
+        return self._standing is not Standing.ALONE
+
+    @property
+    def overlaid(self) -> int:
+        """How many services are answered otherwise than the table says."""
+        return len(self._overlaid.rows)
+
+    def begin(self, beat: Beat) -> Resume:
+        """Another controller is asked: where it may continue. What an earlier one had us hold is forgotten."""
+        self._held = None
+        self._standing = beat.standing
+        return self.position
 
     async def compile(self) -> None:
         """Build the index of the whole table, in slices, and put it to use."""
         index = self._empty_index()
-        rows = list(self.table.rows.values())
+        rows = [self._overlaid.rows.get(key, row) for key, row in self.table.rows.items()]
         for at in range(0, len(rows), SLICE):
             self._explain(index.apply(rows[at : at + SLICE]))
             await asyncio.sleep(0)
@@ -68,23 +91,32 @@ class Replica:
         snapshot = await asyncio.to_thread(decode_snapshot, data)
         if snapshot.term < self.table.term:
             raise Refused(f"its table is of term {snapshot.term}, ours of {self.table.term}: it leads no more")
-        if lost := self._lost(snapshot.term, snapshot.generation, {row.key for row in snapshot.rows}):
+        if why := self._behind(snapshot.term, snapshot.generation, {row.key for row in snapshot.rows}):
             self._held, self._held_epoch = Table(snapshot), epoch
-            self._tell(Note("TableHeld", f"the controller's table lacks {lost}; it is not taken until it has all"))
+            self._tell(Note("TableHeld", f"the controller's table {why}"))
             return
         self._held = None
         await self._adopt(epoch, snapshot)
 
-    def _lost(self, term: int, generation: int, keys: set[ServiceKey]) -> str:
-        """What we have and a table behind ours lacks; empty where it may be taken."""
+    def _behind(self, term: int, generation: int, keys: set[ServiceKey]) -> str:
+        """Why a table behind ours must wait; empty where it may be taken."""
         if term > self.table.term or generation >= self.table.generation:
             return ""
+        if self._standing is not Standing.LEADS:
+            return f"is at generation {generation}, ours at {self.table.generation}: it waits for the leader's changes"
         missing = sorted(self.table.rows.keys() - keys)
-        return f"{len(missing)} services that are served, {missing[0]} among them" if missing else ""
+        if not missing:
+            return ""
+        return f"lacks {len(missing)} services that are served, {missing[0]} among them: it waits until it has all"
 
     async def _adopt(self, epoch: str, snapshot: Snapshot) -> None:
+        former = self.table.term
         self.table.adopt(snapshot)
         self._epoch = epoch
+        if self.led or snapshot.term > former:
+            self._overlaid.end_all(self.table)
+        else:
+            self._overlaid.keep(self.table)
         await self.compile()
         self.changed(None)
         self._confirmed()
@@ -101,7 +133,9 @@ class Replica:
         except Refused:
             self._epoch = ""  # what comes next would not follow either: ask for a snapshot
             raise
-        self._explain(self._index.apply(delta.rows, delta.removed))
+        self._overlaid.end(self.table, [*delta.removed, *(row.key for row in delta.rows)])
+        restored = self._overlaid.end_all(self.table) if self.led else []
+        self._explain(self._index.apply([*restored, *delta.rows], delta.removed))
         self._index.stamp(delta.generation)
         self.changed(delta)
         self._confirmed()
@@ -109,17 +143,36 @@ class Replica:
     async def _hold(self, held: Table, delta: Delta) -> None:
         """Follow with the table that waits, and take it as soon as it has lost nothing."""
         held.apply(delta)
-        if not self._lost(held.term, held.generation, set(held.rows)):
+        if not self._behind(held.term, held.generation, set(held.rows)):
             self._held = None
             await self._adopt(self._held_epoch, held.snapshot())
 
+    def take_overlay(self, overlay: Overlay) -> None:
+        """What a controller without a leader judges otherwise: answered where it rests on what we have."""
+        if self.led:
+            return
+        before = self.overlaid
+        rows, refused = self._overlaid.take(self.table, overlay)
+        self._explain(self._index.apply(rows))
+        for why in refused:
+            self._tell(Note("OverlayRefused", f"rows judged without a leader are not answered: {why}"))
+        if bool(before) != bool(self.overlaid):
+            self._tell(Note("Overlaid", f"no leader is heard: {self.overlaid} services are answered by other verdicts"))
+
     def take_beat(self, beat: Beat) -> None:
         """The controller's position. Raises Refused where we are not there."""
+        self._standing = beat.standing
         table = self._held or self.table
+        waits = beat.standing is not Standing.LEADS and beat.term == table.term and beat.generation < table.generation
+        if waits:  # it does not lead, and what it is told is on its way: nothing is missing here
+            return
         if (beat.term, beat.generation) != (table.term, table.generation):
             self._epoch = ""
             raise Refused(f"it is at generation {beat.generation}, we at {table.generation}: asking for a snapshot")
         if self._held is None:
+            if self.led and self.overlaid:
+                self._explain(self._index.apply(self._overlaid.end_all(self.table)))
+                self._tell(Note("Overlaid", "a leader is heard again: the answers are the table's"))
             self._confirmed()
 
     def _explain(self, notes: tuple[str, ...]) -> None:

@@ -4,14 +4,24 @@ from typing import NamedTuple
 
 
 class Numbers(NamedTuple):
-    """What is shown at one moment; ``table_age_s`` is since a controller last said that the table is current."""
+    """What is shown at one moment.
+
+    ``table_age_s`` is since a leader, or who relays it, last said that the table is current.
+
+    ``followed`` is the one of ``feeds`` that the table is taken from, ``standing`` what it said of itself; empty where
+    none is. ``overlaid`` services are answered by the verdicts of a controller that has no leader.
+    """
 
     rcodes: tuple[int, ...]
     dropped: int
     unsent: int
     connections: int
     refused_connections: int
-    feed_connected: bool
+    feeds: tuple[str, ...]
+    followed: str
+    standing: str
+    highest_term: int
+    overlaid: int
     serving: bool
     term: int
     generation: int
