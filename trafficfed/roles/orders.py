@@ -33,7 +33,9 @@ class Kept(Protocol):
 
 
 class Orders:
-    """Carries orders out wherever they are given. ``propose`` takes one to the leader; Transient where none is heard."""
+    """Carries orders out wherever they are given. ``propose`` takes one to the leader; it raises Transient where no
+    leader is heard.
+    """
 
     def __init__(
         self,
