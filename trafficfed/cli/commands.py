@@ -40,6 +40,22 @@ def nameserver(config: Path) -> None:
     processes.nameserver(config)
 
 
+@click.command(short_help="Run a vantage: a prober in another place.")
+@CONFIG
+def prober(config: Path) -> None:
+    """Run a vantage: probe what the controllers want probed, and tell all of them what it sees.
+
+    \b
+    Ends with 0 when told to stop (SIGTERM, SIGINT), 2 where the configuration or an address in it is wrong.
+    \b
+    Example:
+      trafficfed prober --config /etc/trafficfed/prober.yaml
+    """
+    from trafficfed.cli import processes
+
+    processes.prober(config)
+
+
 @click.command(short_help="Print what would change, and change nothing.")
 @CONFIG
 @OUTPUT
@@ -186,6 +202,7 @@ def version(output: str) -> int:
 ALL: tuple[click.Command, ...] = (
     run,
     nameserver,
+    prober,
     plan,
     explain,
     status,

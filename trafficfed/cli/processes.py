@@ -40,6 +40,13 @@ def nameserver(config: Path) -> None:
     asyncio.run(serve(settings))
 
 
+def prober(config: Path) -> None:
+    """A vantage, until it is told to stop."""
+    from trafficfed.vantage import file, process
+
+    process.run(file.load(config, os.environ))
+
+
 def demo(*, check: bool) -> int:
     """A whole fleet on this machine, live or unattended."""
     from trafficfed.sandbox import demo
