@@ -1,0 +1,110 @@
+"""Drains and freezes by the command line, to the answers of every authority: they come, outlive a kill, and end."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from trafficfed.testing.world import BACK_S, OUT_S, World
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+Command = Callable[..., str]
+SOON_S = 5.0
+
+
+@pytest.fixture
+def web(fleet: World) -> Iterator[World]:
+    """A service everywhere; controls and deaths of the test are mended afterwards."""
+    fleet.apply("web")
+    fleet.wait_for("web", "eu", "us", "ap")
+    yield fleet
+    for backend in fleet.backends.values():
+        backend.start()
+    for control in in_force(fleet):
+        ordered(fleet, f"un{control['kind']}", *extent(control))
+    fleet.wait_for("web", "eu", "us", "ap", within_s=BACK_S)
+
+
+def ordered(world: World, *arguments: str) -> str:
+    """What one command said on standard output; it must end with 0."""
+    command = [sys.executable, "-m", "trafficfed", *arguments, "--config", str(world.deployment.config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def in_force(world: World) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(ordered(world, "controls", "--output", "json"))["controls"]
+    return found
+
+
+def extent(control: dict[str, Any]) -> list[str]:
+    service = ["--service", control["service"]] if control["service"] else []
+    return [*([control["cluster"]] if control["cluster"] else []), *service]
+
+
+def test_a_drained_cluster_leaves_every_answer_until_undone(web: World) -> None:
+    said = ordered(web, "drain", "eu", "--why", "kernel upgrade", "--who", "ann")
+    assert said.startswith("cluster eu is drained until undone (control ")
+    web.wait_for("web", "us", "ap", within_s=SOON_S)
+    (control,) = in_force(web)
+    assert (control["kind"], control["cluster"], control["who"], control["why"]) == (
+        "drain",
+        "eu",
+        "ann",
+        "kernel upgrade",
+    )
+    ordered(web, "undrain", "eu")
+    web.wait_for("web", "eu", "us", "ap", within_s=SOON_S)
+    assert in_force(web) == []
+
+
+def test_a_drain_outlives_a_kill_of_the_controller(web: World) -> None:
+    ordered(web, "drain", "eu", "--why", "kernel upgrade")
+    web.deployment.kill_controller()
+    web.deployment.start_controller()
+    web.wait_for("web", "us", "ap", within_s=SOON_S)
+    writes = web.bind.update_count(), web.knot.update_count()
+    web.stays("web", 3.0)
+    assert (web.bind.update_count(), web.knot.update_count()) == writes
+    assert [control["kind"] for control in in_force(web)] == ["drain"]
+
+
+def test_a_drain_ends_by_itself(web: World) -> None:
+    ordered(web, "drain", "eu", "--for", "4s", "--why", "a quick look")
+    web.wait_for("web", "us", "ap", within_s=4.0)
+    web.wait_for("web", "eu", "us", "ap", within_s=4.0 + SOON_S)
+    assert in_force(web) == []
+
+
+def test_a_drain_of_one_service_leaves_the_others_alone(web: World) -> None:
+    web.apply("other")
+    web.wait_for("other", "eu", "us", "ap")
+    ordered(web, "drain", "eu", "--service", "shop/web", "--why", "bad release")
+    web.wait_for("web", "us", "ap", within_s=SOON_S)
+    web.stays("other", 2.0)
+    assert web.answers("other") == web.settled("other", "eu", "us", "ap")
+    web.delete("other")
+
+
+def test_what_is_drained_is_better_than_what_is_dead(web: World) -> None:
+    ordered(web, "drain", "eu", "--why", "kernel upgrade")
+    web.wait_for("web", "us", "ap", within_s=SOON_S)
+    web.backends["us"].stop()
+    web.backends["ap"].stop()
+    web.wait_for("web", "eu", within_s=OUT_S)
+
+
+def test_a_frozen_answer_stays_through_a_death_and_a_change_and_catches_up_afterwards(web: World) -> None:
+    said = ordered(web, "freeze", "--service", f"web.{web.deployment.zone}", "--for", "10m", "--why", "moving")
+    assert "not even by failover" in said
+    web.backends["eu"].stop()
+    web.apply("web", "us", drain="true")
+    web.stays("web", OUT_S + 1.0)
+    ordered(web, "unfreeze", "--service", "default/shop/web")
+    web.wait_for("web", "ap", within_s=SOON_S)
+    web.apply("web", "us")
