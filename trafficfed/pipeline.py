@@ -18,6 +18,7 @@ from trafficfed.discovery.endpoints import Resolved
 from trafficfed.discovery.fold import Folded, fold, never_resolved
 from trafficfed.discovery.inventory import Inventory, Taken
 from trafficfed.discovery.leaving import Leaving, leaving
+from trafficfed.frozen import Frozen
 from trafficfed.health.records import Records
 from trafficfed.health.targets import targets
 from trafficfed.kubernetes_api.wire import Event
@@ -75,6 +76,7 @@ class Pipeline:
         self.table, self.inventory, self.records = table, inventory, records
         self._clusters, self._resolved = clusters, resolved
         self._folding: set[ServiceKey] = set()
+        self._frozen = Frozen()
         self._judging: dict[ServiceKey, str] = {}
         self._sources: dict[str, Source] = {}
         self._forgotten: set[str] = set()
@@ -120,6 +122,7 @@ class Pipeline:
     def control(self, controls: tuple[OperatorControl, ...]) -> None:
         """Replace the operator controls."""
         self._controls = controls
+        self._folding |= self._frozen.release()
         self._mark(self.table.rows, "control")
 
     # ------------------------------------------------------------------ leading and following
@@ -137,6 +140,7 @@ class Pipeline:
     def follow(self) -> None:
         """Commit no more; the table stays the last one that a leader made until another leader tells its own."""
         self.leads = False
+        self._folding |= self._frozen.release()
         self._keep_own_sources()
 
     def mirror(self, snapshot: Snapshot, now_s: float) -> None:
@@ -236,6 +240,10 @@ class Pipeline:
 
     def next_wake_s(self) -> float | None:
         """When time alone may change an answer, None while it cannot. Costs what was superseded since the last call."""
+        wakes = (self._next_judgement_s(), self._frozen.until_s)
+        return min((at_s for at_s in wakes if at_s is not None), default=None)
+
+    def _next_judgement_s(self) -> float | None:
         while self._wakes and self._wake_of.get(self._wakes[0][1]) != self._wakes[0][0]:
             heapq.heappop(self._wakes)
         return self._wakes[0][0] if self._wakes else None
@@ -247,7 +255,9 @@ class Pipeline:
         self._wake(now_s)
         if not self.leads:
             return self._settle_beside(now_s)
-        folded = {key: self._fold(key) for key in sorted(self._folding)}
+        folding = self._folding | self._frozen.due(now_s)
+        folds = {key: self._fold(key) for key in sorted(folding)}
+        folded = self._frozen.hold(folds, self.table.rows, self.controls, now_s)
         self._folding = {key for each in folded.values() for key in each.again}
         settling = _Settling(self, folded, now_s, overlay)
         reports = [*self._sources_changed(), *self._refusals_changed(folded)]
@@ -322,7 +332,7 @@ class Pipeline:
         return fold(key, self.inventory, self.table.rows.get(key), self.table.owner_of, self._resolved)
 
     def _wake(self, now_s: float) -> None:
-        while (at_s := self.next_wake_s()) is not None and at_s <= now_s:
+        while (at_s := self._next_judgement_s()) is not None and at_s <= now_s:
             key = heapq.heappop(self._wakes)[1]
             del self._wake_of[key]
             if (later_s := self.records.sleeps_until(key, now_s)) is None:

@@ -33,7 +33,7 @@ def freeze_of(controls: Sequence[OperatorControl], row: Row, now_s: float) -> Op
     by: that it left is just what must change nothing.
     """
     freezes = in_force(controls, "freeze", now_s)
-    return freeze_over(freezes, row.key, _clusters_of(row)) if freezes else None
+    return freeze_over(freezes, row.key, clusters_of(row)) if freezes else None
 
 
 def freeze_over(
@@ -50,7 +50,8 @@ def freeze_over(
     return None
 
 
-def _clusters_of(row: Row) -> frozenset[str]:
+def clusters_of(row: Row) -> frozenset[str]:
+    """The clusters with an endpoint in a row, or in its last decision."""
     rules = row.decision.rules if row.decision else ()
     pools = (pool for rule in rules for pool in (rule.pool, *rule.standby))
     return frozenset(endpoint.cluster for endpoint in row.endpoints) | {one.cluster for pool in pools for one in pool}

@@ -1,0 +1,59 @@
+"""Declarations that changed under a freeze: they wait until it ends, so that neither names nor endpoints change."""
+
+from collections.abc import Mapping, Sequence
+
+from trafficfed.discovery.fold import Folded
+from trafficfed.model import OperatorControl, Row, ServiceKey
+from trafficfed.steering.controls import clusters_of, freeze_over, in_force, next_expiry_s
+
+
+class Frozen:
+    """Which services wait, and until when at most. An end before its time is told by ``release``."""
+
+    def __init__(self) -> None:
+        self._keys: set[ServiceKey] = set()
+        self._until_s: float | None = None
+
+    @property
+    def until_s(self) -> float | None:
+        """When the next freeze ends by itself, None where nothing waits for that."""
+        return self._until_s if self._keys else None
+
+    def release(self) -> frozenset[ServiceKey]:
+        """All that waits, to be folded again: the controls are others now."""
+        released = frozenset(self._keys)
+        self._keys.clear()
+        self._until_s = None
+        return released
+
+    def due(self, now_s: float) -> frozenset[ServiceKey]:
+        """All that waits where a freeze has ended by itself."""
+        return self.release() if self._until_s is not None and self._until_s <= now_s else frozenset()
+
+    def hold(
+        self,
+        folded: Mapping[ServiceKey, Folded],
+        rows: Mapping[ServiceKey, Row],
+        controls: Sequence[OperatorControl],
+        now_s: float,
+    ) -> Mapping[ServiceKey, Folded]:
+        """Those folds that may be taken now; the others wait. A fold that changes nothing may always be."""
+        freezes = in_force(controls, "freeze", now_s)
+        if not freezes:
+            return folded
+        held = {
+            key
+            for key, each in folded.items()
+            if _differs(each, row := rows.get(key)) and freeze_over(freezes, key, _clusters(each, row))
+        }
+        self._keys = (self._keys - folded.keys()) | held
+        self._until_s = next_expiry_s(freezes, now_s)
+        return {key: each for key, each in folded.items() if key not in held}
+
+
+def _differs(folded: Folded, row: Row | None) -> bool:
+    return (folded.service, folded.endpoints) != ((row.service, row.endpoints) if row else (None, ()))
+
+
+def _clusters(folded: Folded, row: Row | None) -> frozenset[str]:
+    return frozenset(each.cluster for each in folded.endpoints) | (clusters_of(row) if row else frozenset())
