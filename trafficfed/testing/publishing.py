@@ -1,7 +1,8 @@
 """A publisher of one zone at a provider in memory, for tests in virtual time."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from trafficfed.model import RecordSet, ServiceKey, Zone
@@ -9,10 +10,12 @@ from trafficfed.ports import Provider
 from trafficfed.reports import ReportEvent
 from trafficfed.testing.scripted_api import LoopClock
 from trafficfed.zones.desk import SETTLE_S
+from trafficfed.zones.fence import term_in
 from trafficfed.zones.publisher import ZonePublisher
 from trafficfed.zones.wish import Wish
 
 ZONE = "fed.test"
+LEASE_S = 10.0
 
 
 def service_key(name: str) -> ServiceKey:
@@ -40,10 +43,26 @@ class Rig:
         self.zone = zone or Zone(name=ZONE)
         self.owner = owner
         self.reports: list[ReportEvent] = []
+        self.fenced: list[int] = []
         self.publisher = self._publisher()
 
     def restart(self) -> None:
         self.publisher = self._publisher()
+
+    @asynccontextmanager
+    async def leading(self, term: int, remaining_s: Callable[[], float] = lambda: LEASE_S) -> AsyncIterator[None]:
+        """Run as the leader of a term, by default one that believes in its lease whatever happens."""
+        self.publisher.lead(term, remaining_s)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(self.publisher.run())
+            try:
+                yield
+            finally:
+                task.cancel()
+
+    def term(self) -> int:
+        """The term of the fence that stands."""
+        return term_in(self.memory.zone(ZONE), ZONE, self.owner)
 
     def want(
         self,
@@ -97,5 +116,12 @@ class Rig:
 
     def _publisher(self) -> ZonePublisher:
         return ZonePublisher(
-            self.memory, self.zone, "memory", self.owner, LoopClock(), self.reports.append, luck=lambda: 0.5
+            self.memory,
+            self.zone,
+            "memory",
+            self.owner,
+            LoopClock(),
+            self.reports.append,
+            luck=lambda: 0.5,
+            fenced=self.fenced.append,
         )

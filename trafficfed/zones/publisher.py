@@ -207,8 +207,10 @@ class ZonePublisher:
 
     async def _scan_for_ever(self) -> None:
         backoff = Backoff(base_s=SCAN_S / 4, limit_s=SCAN_S)
-        while not self._over:
+        while True:
             await asyncio.sleep(SCAN_S * (0.75 + self._luck() / 2))
+            if self._over:
+                return
             await self._attempt(self.drift_scan, backoff)
 
     @property
