@@ -215,6 +215,14 @@ class Pipeline:
         """Everything that is not taken at the moment, by service."""
         return tuple(refusal for key in sorted(self._refused) for refusal in self._refused[key])
 
+    def refusals_of(self, key: ServiceKey) -> tuple[Refusal, ...]:
+        """What is not taken of one service's objects."""
+        return self._refused.get(key, ())
+
+    def is_waiting(self, key: ServiceKey) -> bool:
+        """Whether what is known of a service may still change by what came in already."""
+        return key in self._folding or key in self._judging
+
     @property
     def overlay(self) -> Mapping[ServiceKey, Row]:
         """What this controller judges otherwise than the leader whose table it holds."""
