@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from trafficfed.kubernetes_api.wire import EndpointSlice, Event, Lost, Node, Resumed, Service, Watched
+from trafficfed.discovery.declared import HUB
+from trafficfed.kubernetes_api.wire import EndpointSlice, Event, Foreign, Lost, Node, Resumed, Service, Watched
 from trafficfed.model import Observation, ServiceKey, Target
 
 SETTLE_S = 15.0
@@ -12,12 +13,17 @@ KINDS: frozenset[type[Watched]] = frozenset({Service, EndpointSlice, Node})
 
 
 class Gate:
-    """Opens once: when every cluster has answered, or failed to, for every kind and every new target was probed once;
-    after ``settle_s`` whatever is still missing. What the table knows of a slow cluster stays meanwhile (law 1).
+    """Opens once: when the hub and every cluster have answered, or failed to, for every kind and every new target was
+    probed once; after ``settle_s`` whatever is still missing. What the table knows of a slow cluster stays meanwhile
+    (law 1).
     """
 
-    def __init__(self, clusters: Iterable[str], now_s: float, settle_s: float = SETTLE_S) -> None:
-        self._clusters = {cluster: set(KINDS) for cluster in clusters}
+    def __init__(
+        self, clusters: Iterable[str], now_s: float, settle_s: float = SETTLE_S, *, has_hub: bool = False
+    ) -> None:
+        self._clusters: dict[str, set[type[Watched]]] = {cluster: set(KINDS) for cluster in clusters}
+        if has_hub:
+            self._clusters[HUB] = {Foreign}
         self._unprobed: set[tuple[ServiceKey, str, str]] = set()
         self._until_s = now_s + settle_s
         self.is_open = False
@@ -42,7 +48,8 @@ class Gate:
         """What it still waits for, in sentences."""
         if self.is_open:
             return ()
-        clusters = tuple(f"cluster {cluster} has not answered yet" for cluster in sorted(self._clusters))
+        names = (f"cluster {name}" if Foreign not in kinds else "the hub" for name, kinds in self._clusters.items())
+        clusters = tuple(f"{name} has not answered yet" for name in sorted(names))
         return (*clusters, f"{len(self._unprobed)} targets have not been probed yet") if self._unprobed else clusters
 
     def next_wake_s(self) -> float | None:

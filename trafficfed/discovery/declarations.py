@@ -47,9 +47,13 @@ class Declarations:
         return _of_row(self._rows.get(key)) if self._in_force is None else self._in_force.get(key)
 
     def written(self, key: ServiceKey) -> Written | None:
-        """The object as it was last seen on the hub that is known."""
-        found = self._seen.get((key.namespace, key.name)) if self._is_trusted else None
+        """The object of a service as it was last seen on the hub that is known."""
+        found = self.written_at((key.namespace, key.name))
         return found if found is not None and found.key == key else None
+
+    def written_at(self, name: Name) -> Written | None:
+        """The object of this namespace and name, whichever service it is about."""
+        return self._seen.get(name) if self._is_trusted else None
 
     def all_written(self) -> tuple[Written, ...]:
         """Every object of the hub that is known."""
