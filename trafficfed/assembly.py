@@ -9,10 +9,12 @@ from trafficfed import registry
 from trafficfed.anchors import AnchorWatch
 from trafficfed.config.settings import Access, Settings
 from trafficfed.controller import Controller, Holder
+from trafficfed.discovery.declared import HUB
 from trafficfed.discovery.inventory import Inventory
 from trafficfed.discovery.resolver import DnsLookup, Names
 from trafficfed.errors import ConfigError
 from trafficfed.gate import Gate
+from trafficfed.globalservices.hub_link import HubLink
 from trafficfed.health.prober import Prober
 from trafficfed.health.records import Records
 from trafficfed.kubernetes_api.connection import Connection
@@ -37,6 +39,7 @@ class Parts:
     prober: Prober
     names: Names
     anchors: AnchorWatch
+    hub: HubLink | None
     connections: Mapping[str, Connection]
     providers: Mapping[str, Provider]
 
@@ -44,6 +47,8 @@ class Parts:
         """Everything that reads: enough to decide, nothing that writes."""
         for name, connection in self.connections.items():
             tasks.create_task(connection.run(), name=f"cluster {name}")
+        if self.hub is not None:
+            tasks.create_task(self.hub.run(), name="GlobalServices of the hub")
         tasks.create_task(self.prober.run(), name="prober")
         tasks.create_task(self.names.run(), name="resolver")
         tasks.create_task(self.controller.run(), name="controller")
@@ -71,13 +76,14 @@ def assemble(
     clusters = {cluster.name: cluster for cluster in settings.clusters}
     vantage = settings.vantage
     names = Names(DnsLookup(), clock, lambda keys: controller.resolved(keys))
-    inventory = Inventory(clusters, settings.zones, table.rows, table.sources, settings.health)
+    has_hub = settings.hub is not None
+    inventory = Inventory(clusters, settings.zones, table.rows, table.sources, settings.health, has_hub=has_hub)
     records = Records({vantage.name: vantage.cluster} if vantage.cluster else {}, clock.now_s())
     providers = {name: _provider(settings, name) for name in settings.providers}
     controller = Controller(
         Pipeline(table, inventory, records, clusters, names.addresses),
         _publication(settings, providers, clock, report, is_followed),
-        Gate(clusters, clock.now_s()),
+        Gate(clusters, clock.now_s(), has_hub=has_hub),
         clock,
         report,
         holders=holders,
@@ -97,7 +103,7 @@ def assemble(
         )
         for name, cluster in clusters.items()
     }
-    return Parts(controller, prober, names, anchors, connections, providers)
+    return Parts(controller, prober, names, anchors, _hub(settings, controller, clock), connections, providers)
 
 
 def _provider(settings: Settings, name: str) -> Provider:
@@ -121,6 +127,13 @@ def _publication(
                 publisher = ZonePublisher(providers[name], zone, name, settings.owner, clock, report)
                 publication.add(outlet, providers[name], publisher)
     return publication
+
+
+def _hub(settings: Settings, controller: Controller, clock: Clock) -> HubLink | None:
+    if settings.hub is None:
+        return None
+    connect = functools.partial(credentials_of, settings.hub, clock, settings.allow_exec)
+    return HubLink(connect, functools.partial(controller.take, HUB), clock)
 
 
 async def credentials_of(access: Access, clock: Clock, allow_exec: tuple[str, ...]) -> Credentials:
