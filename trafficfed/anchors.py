@@ -4,15 +4,15 @@ import ipaddress
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from trafficfed.health.prober import Prober
+from trafficfed.controller import Aimed
 from trafficfed.health.vantages import ANCHORS, Anchor, anchor_targets
 
 
 class AnchorWatch:
-    """Has the prober keep an eye on every anchor known so far. Names are left out: an anchor must not need the DNS."""
+    """Has all who probe keep an eye on every anchor known so far. Names are left out: no anchor may need the DNS."""
 
-    def __init__(self, prober: Prober, authorities: Iterable[str]) -> None:
-        self._prober = prober
+    def __init__(self, probers: Iterable[Aimed], authorities: Iterable[str]) -> None:
+        self._probers = tuple(probers)
         self._anchors: set[Anchor] = set()
         for server in authorities:
             self.add("name servers", f"//{server}")
@@ -27,4 +27,5 @@ class AnchorWatch:
         anchor = Anchor(region=region, address=address, port=parts.port or (443 if parts.scheme == "https" else 53))
         if anchor not in self._anchors:
             self._anchors.add(anchor)
-            self._prober.set_targets(ANCHORS, anchor_targets(self._anchors))
+            for prober in self._probers:
+                prober.set_targets(ANCHORS, anchor_targets(self._anchors))

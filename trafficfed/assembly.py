@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from trafficfed import registry
 from trafficfed.anchors import AnchorWatch
 from trafficfed.config.settings import Access, Settings
-from trafficfed.controller import Controller, Holder
+from trafficfed.controller import Controller, Holder, unheard
 from trafficfed.discovery.declared import HUB
 from trafficfed.discovery.inventory import Inventory
 from trafficfed.discovery.resolver import DnsLookup, Names
 from trafficfed.errors import ConfigError
+from trafficfed.feed.notes import Tell
 from trafficfed.gate import Gate
 from trafficfed.globalservices.hub_link import HubLink
 from trafficfed.health.prober import Prober
 from trafficfed.health.records import Records
+from trafficfed.health.vantage_desk import VantageDesk
 from trafficfed.kubernetes_api.connection import Connection
 from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.kubernetes_api.credentials import in_cluster, load_kubeconfig
+from trafficfed.model import Row, ServiceKey
 from trafficfed.pipeline import Pipeline
 from trafficfed.ports import Clock, Provider
 from trafficfed.reports import Report
@@ -29,6 +32,14 @@ from trafficfed.zones.publisher import ZonePublisher
 
 EMBEDDED = "embedded"
 """The provider kind whose name servers hold whole decisions and follow the feed."""
+
+
+@dataclass(frozen=True)
+class Among:
+    """What ties a controller to the others: whether it may commit, and who hears what it judges otherwise."""
+
+    may_lead: Callable[[], bool]
+    overlaid: Callable[[tuple[Row, ...], tuple[ServiceKey, ...]], None]
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ class Parts:
     hub: HubLink | None
     connections: Mapping[str, Connection]
     providers: Mapping[str, Provider]
+    desk: VantageDesk | None = None
 
     def start_watching(self, tasks: asyncio.TaskGroup) -> None:
         """Everything that reads: enough to decide, nothing that writes."""
@@ -68,8 +80,11 @@ def assemble(
     holders: Iterable[Holder] = (),
     opened: Callable[[], None] = lambda: None,
     is_followed: Callable[[], bool] = lambda: False,
+    tell: Tell = lambda note: None,
+    among: Among | None = None,
 ) -> Parts:
-    """Put a controller together around a table. ``is_followed`` tells whether any name server takes the feed.
+    """Put a controller together around a table. ``is_followed`` tells whether any name server takes the feed;
+    ``among`` is there where it is one of several, and begins as one that does not lead.
 
     Raises ConfigError for what only an adapter can tell is wrong.
     """
@@ -78,20 +93,29 @@ def assemble(
     names = Names(DnsLookup(), clock, lambda keys: controller.resolved(keys))
     has_hub = settings.hub is not None
     inventory = Inventory(clusters, settings.zones, table.rows, table.sources, settings.health, has_hub=has_hub)
-    records = Records({vantage.name: vantage.cluster} if vantage.cluster else {}, clock.now_s())
+    homes = {each.name: each.cluster for each in (vantage, *settings.vantages) if each.cluster}
+    records = Records(homes, clock.now_s())
     providers = {name: _provider(settings, name) for name in settings.providers}
     controller = Controller(
-        Pipeline(table, inventory, records, clusters, names.addresses),
+        Pipeline(table, inventory, records, clusters, names.addresses, leads=among is None),
         _publication(settings, providers, clock, report, is_followed),
         Gate(clusters, clock.now_s(), has_hub=has_hub),
         clock,
         report,
         holders=holders,
         opened=opened,
+        overlaid=among.overlaid if among else unheard,
+        may_lead=among.may_lead if among else lambda: True,
     )
     prober = Prober(registry.probes(), clock, vantage.name, controller.observe, report)
-    controller.use(names, prober)
-    anchors = AnchorWatch(prober, [server for each in providers.values() for server in each.capabilities.authorities])
+    desk = (
+        VantageDesk(homes, controller.observe, report, clock=clock, tell=tell, clusters=clusters)
+        if settings.vantages
+        else None
+    )
+    probers = (prober, desk) if desk else (prober,)
+    controller.use(names, *probers)
+    anchors = AnchorWatch(probers, [server for each in providers.values() for server in each.capabilities.authorities])
     connections = {
         name: Connection(
             name,
@@ -103,7 +127,7 @@ def assemble(
         )
         for name, cluster in clusters.items()
     }
-    return Parts(controller, prober, names, anchors, _hub(settings, controller, clock), connections, providers)
+    return Parts(controller, prober, names, anchors, _hub(settings, controller, clock), connections, providers, desk)
 
 
 def _provider(settings: Settings, name: str) -> Provider:

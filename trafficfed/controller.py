@@ -47,7 +47,7 @@ class Holder(Protocol):
         ...
 
 
-def _deaf(rows: tuple[Row, ...], uncovered: tuple[ServiceKey, ...]) -> None:
+def unheard(rows: tuple[Row, ...], uncovered: tuple[ServiceKey, ...]) -> None:
     """Nobody follows who would want to know."""
 
 
@@ -68,7 +68,7 @@ class Controller:
         report: Report,
         *,
         holders: Iterable[Holder] = (),
-        overlaid: Callable[[tuple[Row, ...], tuple[ServiceKey, ...]], None] = _deaf,
+        overlaid: Callable[[tuple[Row, ...], tuple[ServiceKey, ...]], None] = unheard,
         opened: Callable[[], None] = lambda: None,
         may_lead: Callable[[], bool] = lambda: True,
     ) -> None:

@@ -12,7 +12,7 @@ def anchors(prober: Prober) -> list[tuple[str, str, int]]:
 
 def watched() -> tuple[Prober, AnchorWatch]:
     prober = Prober({}, SystemClock(), "here", lambda seen: None)
-    return prober, AnchorWatch(prober, ["192.0.2.53:53"])
+    return prober, AnchorWatch([prober], ["192.0.2.53:53"])
 
 
 def test_name_servers_and_api_servers_are_anchors() -> None:

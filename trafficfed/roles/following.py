@@ -13,11 +13,11 @@ class LeadersTable:
     """The controller's table as a copy of the leader's (``trafficfed.feed.client.Copy``).
 
     ``epoch`` is what the leader's feed calls its history: whoever comes to this controller from there goes on with it.
-    ``taken`` is called after a table was taken whole.
+    ``heard`` is called whenever the leader's word shows that the table here is the leader's.
     """
 
-    def __init__(self, controller: Controller, taken: Callable[[], None] = lambda: None) -> None:
-        self._controller, self._taken = controller, taken
+    def __init__(self, controller: Controller, heard: Callable[[], None] = lambda: None) -> None:
+        self._controller, self._heard = controller, heard
         self.epoch = ""
 
     @property
@@ -37,7 +37,7 @@ class LeadersTable:
         except Refused:
             self.epoch = former
             raise
-        self._taken()
+        self._heard()
 
     async def take_change(self, data: bytes) -> None:
         """Raises Refused where it does not follow."""
@@ -46,6 +46,7 @@ class LeadersTable:
         except Refused:
             self.epoch = ""  # what comes next would not follow either: ask for a snapshot
             raise
+        self._heard()
 
     def take_overlay(self, overlay: Overlay) -> None:
         """Raises Refused: a leader has none, and nobody else's table is taken here."""
@@ -57,3 +58,4 @@ class LeadersTable:
         if (beat.term, beat.generation) != (table.term, table.generation):
             self.epoch = ""
             raise Refused(f"it is at generation {beat.generation}, we at {table.generation}: asking for a snapshot")
+        self._heard()

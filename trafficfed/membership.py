@@ -1,0 +1,256 @@
+"""One controller among several: what it shares with its peers, how it is elected, and what it does once it is."""
+
+import asyncio
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+from trafficfed.assembly import Parts, credentials_of
+from trafficfed.config.settings import LeadershipSettings, Settings
+from trafficfed.feed.client import Following
+from trafficfed.feed.messages import Resume, Standing
+from trafficfed.feed.notes import Tell
+from trafficfed.feed.server import FeedServer
+from trafficfed.kubernetes_api.late_transport import LateTransport
+from trafficfed.kubernetes_api.mirror_place import ConfigMapPlace
+from trafficfed.leadership.elector import Elector
+from trafficfed.leadership.leader import Leadership
+from trafficfed.leadership.lease_elector import LeaseElector
+from trafficfed.leadership.zone_elector import ZoneElector
+from trafficfed.mirroring import Mirror, newest
+from trafficfed.ports import Clock, Provider
+from trafficfed.reports import Report
+from trafficfed.roles.following import LeadersTable
+from trafficfed.roles.leading import Leading, Reach, Work, highest_term
+from trafficfed.roles.orders import Orders
+from trafficfed.roles.source import ControllerSource
+from trafficfed.table.table import Delta, Snapshot, Table
+
+TEND_S = 0.5
+"""How exactly a controller notices that it has heard no leader for a lease time, and what terms others have met."""
+LOAD_S = 3.0
+"""How long a starting controller waits for the electors' copies of the table before it asks again."""
+
+
+class Places:
+    """The electors as ways into clusters: each has a Lease and a copy of the table."""
+
+    def __init__(self, settings: Settings, among: LeadershipSettings, clock: Clock) -> None:
+        self._among, self._owner = among, settings.owner
+        self._apis = {
+            place.name: LateTransport(
+                place.cluster,
+                functools.partial(credentials_of, settings.access[place.cluster], clock, settings.allow_exec),
+            )
+            for place in among.electorate
+            if place.cluster
+        }
+        self.mirrors = tuple(ConfigMapPlace(name, api, among.namespace) for name, api in self._apis.items())
+
+    def electors(self, providers: Mapping[str, Provider]) -> tuple[Elector, ...]:
+        """One voice each. Raises ConfigError for a zone whose provider cannot compare before it writes."""
+        return tuple(
+            LeaseElector(place.name, self._apis[place.name], self._among.namespace)
+            if place.cluster
+            else ZoneElector(place.name, providers[place.provider], place.zone)
+            for place in self._among.electorate
+        )
+
+    async def newest(self, disk: Snapshot | None, deadline_s: float) -> tuple[Snapshot | None, bool]:
+        """The newest table there is, and whether all answered that there is none: a new fleet."""
+        loaded = await newest(self.mirrors, disk, deadline_s, key=self._among.key, owner=self._owner)
+        return loaded.snapshot, loaded.is_new_fleet
+
+    async def close(self) -> None:
+        for api in self._apis.values():
+            await api.close()
+
+
+class Fed:
+    """The feed as one that holds the table, at its followers. ``epoch`` names a history that is another's."""
+
+    def __init__(self, feed: FeedServer, epoch: Callable[[], str] = lambda: "") -> None:
+        self._feed, self._epoch = feed, epoch
+
+    def append(self, delta: Delta) -> None:
+        self._feed.publish(delta)
+
+    def replace(self) -> None:
+        self._feed.restart(self._epoch())
+
+
+class Mirrored:
+    """The mirror as one that holds the table: it notices a new one by itself."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self.append = mirror.append
+
+    def replace(self) -> None:
+        """It looks for what it should hold whenever it writes."""
+
+
+class Membership:
+    """Everything that one controller among several has besides. Make it inside the running loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        among: LeadershipSettings,
+        places: Places,
+        table: Table,
+        is_new_fleet: bool,
+        parts: Parts,
+        clock: Clock,
+        report: Report,
+        tell: Tell,
+        work: Sequence[Work],
+    ) -> None:
+        """Raises ConfigError for an elector or a peer that cannot be one."""
+        self._among, self._places, self._table, self._parts, self._clock = among, places, table, parts, clock
+        self._controller = controller = parts.controller
+        self._is_new_fleet, self._noted = is_new_fleet, 0
+        publication = controller.publication
+        self.reach = Reach(publication, clock, among.lease_s)
+        self.mirror = Mirror(places.mirrors, table, among.key, settings.owner, clock, report, leads=self.leads)
+        self.leadership = Leadership(
+            among.name,
+            settings.owner,
+            places.electors(parts.providers),
+            clock,
+            won=lambda term: self.leading.won(term),
+            lost=lambda why: self.leading.lost(why),
+            report=report,
+            lease_s=among.lease_s,
+            renew_s=among.renew_s,
+            ready=self._is_ready,
+        )
+        self.source = ControllerSource(
+            controller, clock, among.lease_s, lambda: self.leadership.leads, lambda: self.leadership.leader
+        )
+        self.leaders_table = LeadersTable(controller, self.source.heard)
+        self.following = Following(
+            [str(peer.feed) for peer in among.peers],
+            f"controller/{among.name}",
+            among.key,
+            self.leaders_table,
+            tell,
+            Random(),
+            among.lease_s,
+            takes=(Standing.LEADS,),
+            can_publish=lambda: self.reach.is_good,
+        )
+        self.orders = Orders(controller, self.mirror, self.following.propose, clock)
+        self.leading = Leading(
+            controller,
+            self.leadership,
+            self._newest,
+            self._is_current,
+            work,
+            clock,
+            begun=self._begun,
+            ended=self._stood,
+        )
+        self._publication = publication
+        self._feed: FeedServer | None = None
+        self._standing = self.source.standing()
+
+    def feed(self, feed: FeedServer) -> None:
+        """Whose followers are to be told where this controller stands."""
+        self._feed = feed
+
+    def leads(self) -> bool:
+        """Whether this controller may write now."""
+        return self._controller.pipeline.leads and self.leadership.leads
+
+    def epoch(self) -> str:
+        """What the history of the table is called where it is another leader's; empty where it is our own."""
+        return "" if self._controller.pipeline.leads else self.leaders_table.epoch
+
+    def objection(self, resume: Resume) -> str:
+        """Why a follower gets no table yet: there is none, or what a new fleet offers was not probed yet."""
+        if not self._table.generation:
+            return "this controller has no table yet"
+        waiting = self._controller.gate.waiting_for() if self._controller.pipeline.leads else ()
+        return waiting[0] if waiting else ""
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin to follow, to stand for leader, and to lead when elected."""
+        for name, part in (
+            ("leadership", self.leadership.run()),
+            ("leading", self.leading.run()),
+            ("peers", self.following.run()),
+            ("mirror", self.mirror.run()),
+            ("standing", self._tend()),
+            ("reach", self._look()),
+            ("orders", self._hand_over()),
+            ("table", self._load()),
+        ):
+            tasks.create_task(part, name=name)
+
+    # ------------------------------------------------------------------ when it may stand, and what it begins with
+
+    def _is_ready(self) -> bool:
+        self._note_terms()
+        return self._controller.gate.is_open and (self._table.generation > 0 or self._is_new_fleet)
+
+    async def _load(self) -> None:
+        """Ask the electors until there is a table, or all of them have said that there is none."""
+        while not (self._table.generation or self._is_new_fleet):
+            found, self._is_new_fleet = await self._places.newest(None, LOAD_S)
+            if found is not None and not self._table.generation:
+                self._controller.mirror(found)
+            await asyncio.sleep(TEND_S)
+
+    async def _newest(self, deadline_s: float) -> Snapshot | None:
+        return (await self._places.newest(None, deadline_s))[0]
+
+    def _is_current(self, term: int) -> bool:
+        """Whether the table is the last leader's as it left it: heard from itself, and nobody led in between."""
+        return self._table.term == term - 1 and self.source.heard_s() < 3 * self._among.lease_s
+
+    def _begun(self) -> None:
+        self.orders.settle()
+        self.reach.begin()
+        self._stood()
+
+    def _stood(self) -> None:
+        self._standing = self.source.standing()
+        if self._feed is not None:
+            self._feed.standing_changed()
+
+    # ------------------------------------------------------------------ what goes on all the time
+
+    async def _tend(self) -> None:
+        while True:
+            await asyncio.sleep(TEND_S)
+            self._note_terms()
+            if self.source.standing() is not self._standing:
+                self._stood()
+            if self.leads() and self.reach.gives_way(self._others_can_publish()):
+                self.leadership.release(self._among.lease_s)
+            self.source.publishable = self.reach.is_good
+
+    def _note_terms(self) -> None:
+        met = [self.following.highest_term, self.mirror.seen_term, self._feed.highest_term if self._feed else 0]
+        highest = highest_term(self._table, self._publication, *met)
+        if highest > self._noted:  # asked before every step of the election, which a term that is news sets off
+            self._noted = highest
+            self.leadership.note_term(highest)
+
+    def _others_can_publish(self) -> bool:
+        followers = self._feed.followers if self._feed is not None else ()
+        return any(each.can_publish for each in followers if each.identity.startswith("controller/"))
+
+    async def _look(self) -> None:
+        while True:
+            if not self.leads():
+                await self.reach.look()
+            await asyncio.sleep(self._among.lease_s / 2)
+
+    async def _hand_over(self) -> None:
+        while True:
+            await asyncio.sleep(TEND_S)
+            if self.orders.pending:
+                self.orders.apply_here()
+                if self.following.followed is not None:
+                    await self.orders.hand_over()
