@@ -128,8 +128,7 @@ class TableServing(Beats):
             return False
         resume = self._resume
         self.fed, self._overlaid = False, False
-        if resume.wants_table or resume.services:
-            self._objecting = self._objection(resume)
+        self._objecting = self._objection(resume)
         if self._objecting:
             return False
         self._heeded, self.fed = self._asked, resume.wants_table

@@ -24,7 +24,13 @@ class FeedSource(Protocol):
         """The rows that it judges otherwise than the table says; sent only while it is alone."""
         ...
 
-    def standing(self) -> Standing: ...
+    def standing(self) -> Standing:
+        """What the table is worth at this moment.
+
+        It leads once the table is of its own term, and relays once the table is of the term of the leader that it
+        hears: one that knows of a new leader but does not have its table yet is still alone.
+        """
+        ...
 
     def leader(self) -> str:
         """The name of the leader it knows of, itself included; empty where it knows of none."""

@@ -45,6 +45,7 @@ class Replica:
         self._epoch = ""
         self._standing = Standing.LEADS
         self._overlaid = Overlaid()
+        self._refused = ""
         self._held: Table | None = None
         self._held_epoch = ""
         self._index = empty_index()
@@ -149,15 +150,20 @@ class Replica:
 
     def take_overlay(self, overlay: Overlay) -> None:
         """What a controller without a leader judges otherwise: answered where it rests on what we have."""
-        if self.led:
-            return
+        self._standing = Standing.ALONE  # whoever sends this is alone, whatever its last beat said
         before = self.overlaid
         rows, refused = self._overlaid.take(self.table, overlay)
         self._explain(self._index.apply(rows))
-        for why in refused:
-            self._tell(Note("OverlayRefused", f"rows judged without a leader are not answered: {why}"))
+        self._tell_refused(refused)
         if bool(before) != bool(self.overlaid):
             self._tell(Note("Overlaid", f"no leader is heard: {self.overlaid} services are answered by other verdicts"))
+
+    def _tell_refused(self, refused: list[str]) -> None:
+        """Tell of rows that are not answered: once, not with every change of the overlay."""
+        why = f"{len(refused)} without a leader: {refused[0]}" if refused else ""
+        if why and why != self._refused:
+            self._tell(Note("OverlayRefused", f"verdicts are not taken, {why}"))
+        self._refused = why
 
     def take_beat(self, beat: Beat) -> None:
         """The controller's position. Raises Refused where we are not there."""
