@@ -42,6 +42,7 @@ from trafficfed.reports import (
     ServiceRefused,
     VerdictChanged,
 )
+from trafficfed.steering.controls import concerns
 from trafficfed.steering.decide import decide, given_out
 from trafficfed.step import Step
 from trafficfed.table.table import Delta, Snapshot, Table
@@ -120,10 +121,12 @@ class Pipeline:
         self._took(self.inventory.forget(cluster))
 
     def control(self, controls: tuple[OperatorControl, ...]) -> None:
-        """Replace the operator controls."""
+        """Replace the operator controls; what those concern that began or ended is decided anew."""
+        changed = {*self.controls} ^ {*controls}
         self._controls = controls
         self._folding |= self._frozen.release()
-        self._mark(self.table.rows, "control")
+        rows = self.table.rows.values()
+        self._mark((row.key for row in rows if any(concerns(each, row) for each in changed)), "control")
 
     # ------------------------------------------------------------------ leading and following
 

@@ -21,6 +21,11 @@ def covers(control: OperatorControl, service: ServiceKey, cluster: str) -> bool:
     return control.service in ("", str(service)) and control.cluster in ("", cluster)
 
 
+def concerns(control: OperatorControl, row: Row) -> bool:
+    """Whether a control may bear on a row's answers at all."""
+    return control.service in ("", str(row.key)) and (not control.cluster or control.cluster in clusters_of(row))
+
+
 def drain_of(drains: Sequence[OperatorControl], service: ServiceKey, cluster: str) -> OperatorControl | None:
     """The drain that takes this endpoint out, None where none does."""
     return next((each for each in drains if covers(each, service, cluster)), None)
