@@ -153,6 +153,11 @@ class Controller:
         self._complete = False
         self._carry(replace(step, delta=None))  # it is in the table that the holders now have whole
 
+    @property
+    def leads(self) -> bool:
+        """Whether it may write outside at this moment."""
+        return self.pipeline.leads and self._may_lead()
+
     def follow(self) -> None:
         """Commit and publish no more."""
         if self.pipeline.leads:
