@@ -16,6 +16,7 @@ from trafficfed.errors import ConfigError
 from trafficfed.feed.notes import Tell
 from trafficfed.gate import Gate
 from trafficfed.globalservices.hub_link import HubLink
+from trafficfed.globalservices.statuses import Statuses
 from trafficfed.health.prober import Prober
 from trafficfed.health.records import Records
 from trafficfed.health.vantage_desk import VantageDesk
@@ -51,6 +52,7 @@ class Parts:
     names: Names
     anchors: AnchorWatch
     hub: HubLink | None
+    statuses: Statuses | None
     connections: Mapping[str, Connection]
     providers: Mapping[str, Provider]
     desk: VantageDesk | None = None
@@ -127,7 +129,9 @@ def assemble(
         )
         for name, cluster in clusters.items()
     }
-    return Parts(controller, prober, names, anchors, _hub(settings, controller, clock), connections, providers, desk)
+    hub = _hub(settings, controller, clock)
+    statuses = _statuses(hub, controller, clock) if hub else None
+    return Parts(controller, prober, names, anchors, hub, statuses, connections, providers, desk)
 
 
 def _provider(settings: Settings, name: str) -> Provider:
@@ -158,6 +162,12 @@ def _hub(settings: Settings, controller: Controller, clock: Clock) -> HubLink | 
         return None
     connect = functools.partial(credentials_of, settings.hub, clock, settings.allow_exec)
     return HubLink(connect, functools.partial(controller.take, HUB), clock)
+
+
+def _statuses(hub: HubLink, controller: Controller, clock: Clock) -> Statuses:
+    statuses = Statuses(controller.pipeline, hub.put, clock, lambda: controller.leads)
+    hub.listeners.append(statuses.hear)
+    return statuses
 
 
 async def credentials_of(access: Access, clock: Clock, allow_exec: tuple[str, ...]) -> Credentials:
