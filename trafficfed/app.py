@@ -136,6 +136,8 @@ async def _serve(settings: Settings, clock: Clock) -> None:
         )
         metrics = Metrics(functools.partial(_gauges, parts.controller))
         reports.listeners += [metrics, logs.LogReports(logger), journal, _object_events(parts)]
+        if parts.statuses is not None:
+            reports.listeners.append(parts.statuses.report)
         propagation = _propagation(settings, clock, table)
         operations = _operations(settings, parts.controller, clock, journal, metrics, propagation)
         try:
@@ -162,6 +164,8 @@ async def _publish(parts: Parts, opened: asyncio.Event) -> None:
     await opened.wait()
     gc.freeze()
     async with asyncio.TaskGroup() as tasks:
+        if parts.statuses is not None:
+            tasks.create_task(parts.statuses.run(), name="statuses of GlobalServices")
         for outlet, publisher in parts.controller.publication.publishers:
             tasks.create_task(publisher.run(), name=f"publisher {outlet.provider} {outlet.zone.name}")
 
