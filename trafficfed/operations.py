@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from trafficfed.controller import Controller
+from trafficfed.discovery.declared import HUB
 from trafficfed.errors import ConfigError
-from trafficfed.model import Client, Cluster, Freshness, OperatorControl, Refusal
+from trafficfed.model import Client, Cluster, Freshness, OperatorControl, Refusal, Source
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.operations import ControlRequest, UndoRequest
 from trafficfed.observe.showing import (
@@ -40,7 +41,7 @@ CLUSTER_ID = "cluster:"
 """Prefix of the confirm id of a Suspect cluster; those of brakes are hashes."""
 
 
-HUB_ID = "hub"
+HUB_ID = HUB
 """The confirm id of a Suspect hub."""
 
 
@@ -142,12 +143,29 @@ class ControllerOperations:
     async def confirm(self, confirm_id: str) -> DoneView:
         if confirm_id.startswith(CLUSTER_ID):
             return self._confirm_cluster(confirm_id.removeprefix(CLUSTER_ID))
-        if confirm_id == HUB_ID and self._propagation is not None:
-            leaving = self._propagation.confirm()
-            return DoneView(message=f"the hub is taken as it shows itself now; the copies of {leaving} objects leave")
+        if confirm_id == HUB_ID and (self._propagation is not None or self._declares_doubtfully()):
+            return self._confirm_hub()
         if not self._controller.publication.confirm(confirm_id):
             raise ConfigError(f"nothing is held under {confirm_id}; `trafficfed status` lists what is")
         return DoneView(message=f"confirmed {confirm_id}: the change is carried out")
+
+    def _confirm_hub(self) -> DoneView:
+        """What it places and what it declares are seen apart: whichever of them is held is taken."""
+        said = []
+        if self._declares_doubtfully():
+            said.append(f"{len(self._hub().missing)} GlobalServices leave")
+            self._controller.confirm(HUB)
+        if self._propagation is not None and (self._propagation.held or not said):
+            said.append(f"the copies of {self._propagation.confirm()} objects leave")
+        return DoneView(message=f"the hub is taken as it shows itself now; {', and '.join(said)}")
+
+    def _hub(self) -> Source:
+        """The hub as far as it declares names; a member may be called hub only where there is no hub."""
+        known = self._controller.pipeline.table.sources.get(HUB)
+        return known if known is not None and HUB not in self._clusters else Source(cluster=HUB)
+
+    def _declares_doubtfully(self) -> bool:
+        return self._hub().freshness is Freshness.SUSPECT
 
     def _confirm_cluster(self, name: str) -> DoneView:
         source = self._controller.pipeline.table.sources.get(name)
@@ -189,7 +207,8 @@ class ControllerOperations:
         found = list(self._controller.pipeline.refusals)
         for _, publisher in self._controller.publication.publishers:
             found += publisher.refusals
-        if self._propagation is not None and (reason := self._propagation.reason):
+        reason = self._propagation.reason if self._propagation is not None else ""
+        if reason := reason or self._hub().reason:
             found.append(Refusal(cluster=HUB_ID, object=HUB_ID, reason="HubNotFollowed", message=reason))
         if self._propagation is not None:
             found += self._propagation.refusals
@@ -208,11 +227,14 @@ class ControllerOperations:
         return (*self._suspects(), *brakes)
 
     def _suspects(self) -> tuple[HeldView, ...]:
-        hub = self._propagation.held if self._propagation is not None else ""
+        held = [self._hub().reason] if self._declares_doubtfully() else []
+        if self._propagation is not None and self._propagation.held:
+            held.append(self._propagation.held)
+        hub = "; ".join(dict.fromkeys(held))
         clusters = tuple(
             HeldView(confirm_id=f"{CLUSTER_ID}{name}", message=source.reason, cluster=name)
             for name, source in sorted(self._controller.pipeline.table.sources.items())
-            if source.freshness is Freshness.SUSPECT
+            if source.freshness is Freshness.SUSPECT and source != self._hub()
         )
         return (HeldView(confirm_id=HUB_ID, message=hub), *clusters) if hub else clusters
 
