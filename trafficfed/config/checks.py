@@ -11,6 +11,7 @@ from trafficfed.config.leadership_checks import leadership_mistakes
 from trafficfed.config.places import Mistake, Path
 from trafficfed.config.settings import read_key
 from trafficfed.config.wording import nearest
+from trafficfed.discovery.declared import HUB
 from trafficfed.nameserver.settings import KEY_OCTETS
 
 _MAKE_KEY = "make one with: head -c 32 /dev/urandom | base64 >"
@@ -25,6 +26,7 @@ def mistakes(data: object, kinds: Collection[str], resolve: Resolve) -> Iterator
     yield from _required(root)
     yield from _duplicates(_items(root, "clusters"), "cluster")
     yield from _duplicates(_items(root, "zones"), "zone")
+    yield from _called_hub(root)
     yield from _duplicates(_items(root, "vantages"), "vantage")
     yield from _unknown_kinds(root, kinds)
     yield from _unknown_names(root)
@@ -91,6 +93,12 @@ def _duplicates(items: Items, what: str) -> Iterator[Mistake]:
         seen.setdefault(name, at)
 
 
+def _called_hub(root: Mapping[str, object]) -> Iterator[Mistake]:
+    for path, item in _items(root, "clusters") if root.get("hub") else ():
+        if item.get("name") == HUB:
+            yield Mistake((*path, "name"), f"is {HUB}, which is what grants call the hub; give this member another name")
+
+
 def _unknown_kinds(root: Mapping[str, object], kinds: Collection[str]) -> Iterator[Mistake]:
     for name, options in _mapping(root.get("providers")).items():
         kind = _mapping(options).get("kind")
@@ -103,12 +111,13 @@ def _unknown_kinds(root: Mapping[str, object], kinds: Collection[str]) -> Iterat
 
 def _unknown_names(root: Mapping[str, object]) -> Iterator[Mistake]:
     clusters = {str(item["name"]) for _, item in _items(root, "clusters") if "name" in item}
+    claimants = {*clusters, HUB} if root.get("hub") else clusters
     providers = set(_mapping(root.get("providers")))
     for path, zone in _items(root, "zones"):
         yield from _strangers((*path, "providers"), zone.get("providers"), providers, "provider")
         for at, grant in enumerate(_list(zone.get("grants"))):
             here = (*path, "grants", at, "clusters")
-            yield from _strangers(here, _mapping(grant).get("clusters"), clusters, "cluster")
+            yield from _strangers(here, _mapping(grant).get("clusters"), claimants, "cluster")
     homes: Items = [(("vantage",), _mapping(root.get("vantage"))), *_items(root, "vantages")]
     for path, vantage in homes:
         home = vantage.get("cluster")
