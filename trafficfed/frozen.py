@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from trafficfed.discovery.fold import Folded
 from trafficfed.model import OperatorControl, Row, ServiceKey
 from trafficfed.steering.controls import clusters_of, freeze_over, in_force, next_expiry_s
+from trafficfed.table.table import Table
 
 
 class Frozen:
@@ -33,22 +34,33 @@ class Frozen:
     def hold(
         self,
         folded: Mapping[ServiceKey, Folded],
-        rows: Mapping[ServiceKey, Row],
+        table: Table,
         controls: Sequence[OperatorControl],
         now_s: float,
     ) -> Mapping[ServiceKey, Folded]:
-        """Those folds that may be taken now; the others wait. A fold that changes nothing may always be."""
+        """Those folds that may be taken now; the others wait. One that changes nothing may always be.
+
+        What claims a hostname that would be given up by one that waits has to wait with it.
+        """
         freezes = in_force(controls, "freeze", now_s)
         if not freezes:
             return folded
-        held = {
-            key
-            for key, each in folded.items()
-            if _differs(each, row := rows.get(key)) and freeze_over(freezes, key, _clusters(each, row))
-        }
-        self._keys = (self._keys - folded.keys()) | held
         self._until_s = next_expiry_s(freezes, now_s)
-        return {key: each for key, each in folded.items() if key not in held}
+        self._keys -= folded.keys()
+        free = dict(folded)
+        for key, each in folded.items():
+            if _differs(each, row := table.rows.get(key)) and freeze_over(freezes, key, _clusters(each, row)):
+                self._keys.add(key)
+                del free[key]
+        while claimants := [key for key, each in free.items() if self._claims(each, table)]:
+            for key in claimants:
+                self._keys.add(key)
+                del free[key]
+        return free
+
+    def _claims(self, folded: Folded, table: Table) -> bool:
+        names = folded.service.hostnames if folded.service else ()
+        return any(table.owner_of(name) in self._keys for name in names)
 
 
 def _differs(folded: Folded, row: Row | None) -> bool:

@@ -268,7 +268,7 @@ class Pipeline:
             return self._settle_beside(now_s)
         folding = self._folding | self._frozen.due(now_s)
         folds = {key: self._fold(key) for key in sorted(folding)}
-        folded = self._frozen.hold(folds, self.table.rows, self.controls, now_s)
+        folded = self._frozen.hold(folds, self.table, self.controls, now_s)
         self._folding = {key for each in folded.values() for key in each.again}
         settling = _Settling(self, folded, now_s, overlay)
         reports = [*self._sources_changed(), *self._refusals_changed(folded)]
