@@ -96,7 +96,9 @@ def _duplicates(items: Items, what: str) -> Iterator[Mistake]:
 def _called_hub(root: Mapping[str, object]) -> Iterator[Mistake]:
     for path, item in _items(root, "clusters") if root.get("hub") else ():
         if item.get("name") == HUB:
-            yield Mistake((*path, "name"), f"is {HUB}, which is what grants call the hub; give this member another name")
+            yield Mistake(
+                (*path, "name"), f"is {HUB}, which is what grants call the hub; give this member another name"
+            )
 
 
 def _unknown_kinds(root: Mapping[str, object], kinds: Collection[str]) -> Iterator[Mistake]:

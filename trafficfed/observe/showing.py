@@ -60,7 +60,8 @@ def _cluster(name: str, cluster: Cluster | None, source: Source | None, endpoint
         freshness=str(seen.freshness),
         clusterset=cluster.clusterset if cluster else "",
         region=cluster.region if cluster else "",
-        reason=seen.reason or ("" if cluster or name == HUB else "no longer configured; trafficfed forget lets its endpoints go"),
+        reason=seen.reason
+        or ("" if cluster or name == HUB else "no longer configured; trafficfed forget lets its endpoints go"),
         age_s=max(0.0, now_s - seen.since_s) if seen.since_s else 0.0,
         endpoints=endpoints,
         missing=tuple(map(str, seen.missing)),
