@@ -90,6 +90,12 @@ class Etcd:
         self.process = ServerProcess(self._arguments, self._log)
         self.wait_ready()
 
+    def restart(self) -> None:
+        """Begin again with the data that are there."""
+        self.process.kill()
+        self.process = ServerProcess(self._arguments, self._log)
+        self.wait_ready()
+
     def stop(self) -> None:
         self.process.kill()
 

@@ -46,8 +46,9 @@ class Deployment:
         health: Mapping[str, float] = QUICK,
         zone_settings: Mapping[str, object] | None = None,
         places: Iterable[Mapping[str, str]] = (),
+        feed_key: str = "",
     ) -> None:
-        """``clusters`` are properties, kubeconfig and context of each member."""
+        """``clusters`` are properties, kubeconfig and context of each member. ``feed_key`` is made where it is empty."""
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.zone = zone
@@ -66,10 +67,16 @@ class Deployment:
         self._extra: dict[str, object] = {}
         self.controller: ServerProcess | None = None
         self.nameserver: ServerProcess | None = None
-        (directory / "feed.key").write_text(secrets.token_hex(32))
+        self.feeds = [self.feed]
+        (directory / "feed.key").write_text(feed_key or secrets.token_hex(32))
         (directory / "feed.key").chmod(0o600)
 
     # ------------------------------------------------------------------ configuration
+
+    @property
+    def feed(self) -> str:
+        """Where this controller's feed listens."""
+        return f"127.0.0.1:{self.feed_port}"
 
     def publish_to(self, name: str, provider: Mapping[str, object]) -> None:
         """Publish the zone to one more provider."""
@@ -89,7 +96,7 @@ class Deployment:
             "owner": self.owner,
             "state": "./state",
             "api": f"127.0.0.1:{self.api_port}",
-            "feed": {"listen": f"127.0.0.1:{self.feed_port}", "key-file": "./feed.key"},
+            "feed": {"listen": self.feed, "key-file": "./feed.key"},
             "clusters": self._clusters,
             "providers": dict(self._providers),
             "zones": [{"name": self.zone, "providers": list(self._providers), **self.zone_settings}],
@@ -97,7 +104,7 @@ class Deployment:
             "log": {"format": "json"},
             "nameserver": {
                 "listen": f"127.0.0.1:{self.dns_port}",
-                "feeds": [f"127.0.0.1:{self.feed_port}"],
+                "feeds": self.feeds,
                 "key-file": "./feed.key",
                 "state": "./nameserver-state",
                 "metrics": f"127.0.0.1:{self.metrics_port}",
@@ -127,13 +134,22 @@ class Deployment:
 
     def start_controller(self, *, wait_s: float = 60.0) -> None:
         """Start the controller, and wait until it acts."""
-        self.write()
-        self.controller = self._run("run", "controller.log")
+        self.launch_controller()
+        assert self.controller is not None, "it was just launched"
         self.controller.wait_until(self.ready, wait_s)
+
+    def launch_controller(self) -> None:
+        """Start the controller, and do not wait for it."""
+        self.write()
+        if self.controller is not None:
+            self.controller.kill()
+        self.controller = self._run("run", "controller.log")
 
     def start_nameserver(self) -> None:
         """Start the name server, and wait until it answers anything at all."""
         self.write()
+        if self.nameserver is not None:
+            self.nameserver.kill()
         self.nameserver = self._run("nameserver", "nameserver.log")
         self.nameserver.wait_until(self._answers)
 

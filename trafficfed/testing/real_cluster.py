@@ -118,6 +118,11 @@ class RealCluster:
 
     # Faults.
 
+    @property
+    def processes(self) -> tuple[ServerProcess, ...]:
+        """The API server and its etcd, for whoever wants all of it to fail at one moment."""
+        return (self._process, self.etcd.process)
+
     def pause(self) -> None:
         """SIGSTOP: connections are accepted and never answered."""
         self._process.pause()
