@@ -19,7 +19,9 @@ from trafficfed.operations import ControllerOperations, Propagates
 from trafficfed.pipeline import Pipeline
 from trafficfed.ports import Provider
 from trafficfed.reports import ReportEvent
-from trafficfed.table.table import Delta, Table
+from trafficfed.roles.leading import Leading
+from trafficfed.table.table import Delta, Snapshot, Table
+from trafficfed.testing.electing import ScriptedElection
 from trafficfed.testing.piping import KINDS
 from trafficfed.testing.scripted_api import LoopClock
 from trafficfed.zones.publication import Outlet, Publication
@@ -34,6 +36,10 @@ class Bench:
 
     ``down`` are addresses whose probes fail; ``lookups`` what load balancers' names resolve to; ``deltas`` and
     ``reports`` are all that was heard, ``replaced`` how often the table was another as a whole.
+
+    With ``elected`` False it is one of several, and leads when ``election`` says so. The electors then keep ``newest``
+    (``asked`` counts how often it was asked for), ``current`` tells whether that is known to be needless, and ``works``
+    how many pieces of a leader's work go on.
     """
 
     def __init__(
@@ -44,8 +50,13 @@ class Bench:
         *,
         pace: HealthCheck = QUICK_PACE,
         settle_s: float = 15.0,
+        newest: Snapshot | None = None,
+        elected: bool = True,
     ) -> None:
         self.clock = LoopClock()
+        self.election = ScriptedElection(self.clock)
+        self.newest, self.asked = newest, 0
+        self._elected = elected
         self.table = table or Table()
         self.down: set[str] = set()
         self.lookups: dict[str, tuple[str, ...]] = {}
@@ -64,17 +75,26 @@ class Bench:
         publication.add(Outlet("zone", "memory", ZONE), provider, self.publisher)
         publication.add_fed(Outlet("own", "embedded", ZONE), lambda: True)
         self.controller = Controller(
-            Pipeline(self.table, inventory, Records({}, self.clock.now_s()), known, self.names.addresses),
+            Pipeline(
+                self.table, inventory, Records({}, self.clock.now_s()), known, self.names.addresses, leads=elected
+            ),
             publication,
             Gate(known, self.clock.now_s(), settle_s),
             self.clock,
             self.reports.append,
             holders=[self],
             opened=self.opened.set,
+            may_lead=lambda: elected or self.election.leads,
         )
         self.prober = Prober({"tcp": self.probe}, self.clock, "here", self.controller.observe)
         self.controller.use(self.names, self.prober)
         self.operations = self.operated()
+        self.leading = Leading(
+            self.controller, self.election, self._ask_electors, self._is_current, [self._work], self.clock
+        )
+        self.election.won, self.election.lost = self.leading.won, self.leading.lost
+        self.current = True
+        self.works = 0
 
     def append(self, delta: Delta) -> None:
         self.on_append()
@@ -116,8 +136,24 @@ class Bench:
                     task.cancel()
 
     async def _publish(self) -> None:
+        if not self._elected:
+            await self.leading.run()
         await self.opened.wait()
         await self.publisher.run()
+
+    async def _ask_electors(self, deadline_s: float) -> Snapshot | None:
+        self.asked += 1
+        return self.newest
+
+    def _is_current(self, term: int) -> bool:
+        return self.current
+
+    async def _work(self) -> None:
+        self.works += 1
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self.works -= 1
 
     async def probe(self, address: str, port: int, check: HealthCheck) -> ProbeResult:
         """A probe that takes a moment and fails where the test says so."""

@@ -48,7 +48,7 @@ class Deployment:
         places: Iterable[Mapping[str, str]] = (),
         feed_key: str = "",
     ) -> None:
-        """``clusters`` are properties, kubeconfig and context of each member. ``feed_key`` is made where it is empty."""
+        """``clusters`` are properties, kubeconfig and context of each member. An empty ``feed_key`` is made up."""
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.zone = zone

@@ -83,3 +83,32 @@ class MirrorPlaceContract:
         assert await ours.load(DEADLINE_S) == {HEADER: b"theirs"}
         await ours.store([Chunk(HEADER, b"ours")], DEADLINE_S)
         assert await ours.load(DEADLINE_S) == {HEADER: b"ours"}
+
+    async def test_what_is_dropped_is_gone_and_the_rest_stays(self, place: Place) -> None:
+        ours = place()
+        await ours.store([Chunk(ONE, b"1"), Chunk(TWO, b"2"), Chunk(HEADER, b"head")], DEADLINE_S)
+        await ours.drop([ONE], DEADLINE_S)
+        assert await ours.load(DEADLINE_S) == {TWO: b"2", HEADER: b"head"}
+
+    async def test_what_is_gone_already_may_be_dropped(self, place: Place) -> None:
+        ours = place()
+        await ours.store([Chunk(ONE, b"1"), Chunk(HEADER, b"head")], DEADLINE_S)
+        await ours.drop([ONE, "trafficfed-table-never"], DEADLINE_S)
+        await ours.drop([ONE], DEADLINE_S)
+        assert await ours.load(DEADLINE_S) == {HEADER: b"head"}
+
+    async def test_what_was_dropped_may_be_stored_again(self, place: Place) -> None:
+        ours = place()
+        await ours.store([Chunk(ONE, b"1"), Chunk(HEADER, b"head")], DEADLINE_S)
+        await ours.drop([ONE], DEADLINE_S)
+        await ours.store([Chunk(ONE, b"again"), Chunk(HEADER, b"head 2")], DEADLINE_S)
+        assert await place().load(DEADLINE_S) == {ONE: b"again", HEADER: b"head 2"}
+
+    async def test_what_somebody_else_dropped_is_not_stored_unseen(self, place: Place) -> None:
+        ours, theirs = place(), place()
+        await ours.store([Chunk(ONE, b"1"), Chunk(HEADER, b"head")], DEADLINE_S)
+        await theirs.load(DEADLINE_S)
+        await theirs.drop([ONE], DEADLINE_S)
+        with pytest.raises(Overtaken):
+            await ours.store([Chunk(ONE, b"2"), Chunk(HEADER, b"head 2")], DEADLINE_S)
+        assert await place().load(DEADLINE_S) == {HEADER: b"head"}

@@ -10,13 +10,15 @@ from trafficfed.table.place import Chunk, Overtaken
 class Shelf:
     """What one elector keeps: ``chunks`` by name, each with the number of its last write.
 
-    ``stored`` lists all that was ever written, in order. ``failure`` is raised by every call; ``hangs`` lets every call
-    wait out its deadline; ``breaks_after`` ends a store after so many chunks of it, as a kill would.
+    ``stored`` lists all that was ever written, in order, ``dropped`` all that was deleted. ``failure`` is raised by
+    every call; ``hangs`` lets every call wait out its deadline; ``breaks_after`` ends a store after so many chunks of
+    it, as a kill would.
     """
 
     def __init__(self) -> None:
         self.chunks: dict[str, tuple[int, bytes]] = {}
         self.stored: list[str] = []
+        self.dropped: list[str] = []
         self.loads = 0
         self.failure: Transient | Refused | None = None
         self.hangs = False
@@ -64,3 +66,11 @@ class MemoryPlace:
                 raise Overtaken(f"somebody else wrote {chunk.name} in {self.name}")
             self.shelf.put(chunk.name, chunk.data)
             self._versions[chunk.name] = len(self.shelf.stored)
+
+    async def drop(self, names: Sequence[str], deadline_s: float) -> None:
+        await self.shelf.answer(deadline_s)
+        for name in names:
+            await asyncio.sleep(0)
+            self.shelf.dropped.append(name)
+            self.shelf.chunks.pop(name, None)
+            self._versions.pop(name, None)
