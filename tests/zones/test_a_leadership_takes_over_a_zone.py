@@ -283,6 +283,35 @@ async def test_a_fence_that_was_set_back_is_raised_again(memory: Memory, rig: Ri
     assert (rig.term(), rig.fenced) == (7, [])
 
 
+async def test_a_scan_that_began_before_the_zone_was_read_anew_is_dropped() -> None:
+    """It would bring back what stood there before."""
+
+    class SlowOnce(Memory):
+        slow_s = 0.0
+
+        async def read(self, zone: str, deadline_s: float) -> tuple[RecordSet, ...]:
+            found = await super().read(zone, deadline_s)
+            slow_s, self.slow_s = self.slow_s, 0.0
+            await asyncio.sleep(slow_s)
+            return found
+
+    memory = SlowOnce()
+    rig = Rig(memory)
+    rig.want("web", "192.0.2.1")
+    async with rig.leading(7):
+        await asyncio.sleep(890)
+        memory.slow_s = 60.0
+        await asyncio.sleep(30)
+        assert memory.slow_s == 0
+        rig.by_hand("web", "A", "198.51.100.7")
+        memory.erase_by_hand(ZONE, FENCE, "TXT")
+        rig.want("shop", "192.0.2.1")
+        await asyncio.sleep(5)
+        assert rig.reasons() == ["ContentChanged"]
+        await asyncio.sleep(60)
+        assert rig.reasons() == ["ContentChanged"]
+
+
 @pytest.mark.parametrize(
     ("standing", "said"),
     [

@@ -94,8 +94,6 @@ class ZoneDesk:
         self.loaded = False
         self.uncertain.clear()
         self._kept, self._held, self._judge_at_s = {}, (), None
-        self._retries.clear()
-        self._conflicts.clear()
 
     def want(self, wish: Wish) -> None:
         service = str(wish.service)

@@ -274,17 +274,13 @@ class ZonePublisher:
         self._wake.clear()
 
     async def _read(self) -> ZoneView:
-        """The zone without its fence, which is neither ours to plan nor foreign."""
+        """Everything in the zone. Raises Fenced where the fence tells of another leadership."""
         record_sets = await self._provider.read(self._zone.name, READ_S)
         self._seen_term = self._term_in(record_sets)
         if self._tenure is not None and self._seen_term > self._tenure.term:
             message = f"the fence {fence_name(self._zone.name)} stands at term {self._seen_term}"
             raise Fenced(f"{message}, above term {self._tenure.term} of this one", self._seen_term)
-        return await asyncio.to_thread(self._view, record_sets)
-
-    def _view(self, record_sets: Sequence[RecordSet]) -> ZoneView:
-        fence = fence_name(self._zone.name)
-        return ZoneView(self._zone.name, self._owner, (found for found in record_sets if found.name != fence))
+        return await asyncio.to_thread(ZoneView, self._zone.name, self._owner, record_sets)
 
     def _term_in(self, record_sets: Sequence[RecordSet]) -> int:
         return term_in(record_sets, self._zone.name, self._owner)
