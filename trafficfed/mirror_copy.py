@@ -9,7 +9,7 @@ from trafficfed.errors import Refused, Transient
 from trafficfed.model import Value
 from trafficfed.ports import Clock
 from trafficfed.reports import ProviderFailed, Report
-from trafficfed.table.mirror import Header, Image, read, writes
+from trafficfed.table.mirror import Header, Image, Names, read, writes
 from trafficfed.table.place import MirrorPlace, Overtaken
 from trafficfed.table.seal import Seal
 
@@ -45,11 +45,14 @@ class Copy:
         report: Report,
         leads: Callable[[], bool],
         news: Callable[[], None],
+        token: Callable[[], str],
     ) -> None:
         self._place, self._seal, self._clock = place, seal, clock
         self._report, self._leads, self._news = report, leads, news
         self._wake = asyncio.Event()
-        self._reign = 0
+        self._reign, self._token = 0, token
+        self._names = Names(token())
+        self._unnamed: frozenset[str] = frozenset()
         self._image: Image | None = None
         self._standing: Header | None = None
         self._loaded = False
@@ -78,6 +81,7 @@ class Copy:
     def forget(self) -> None:
         """Another may write there from now on."""
         self._reign += 1
+        self._names = Names(self._token())
         self._image = None
         self._loaded = False
         self.kept = Kept(self._place.name)
@@ -129,14 +133,29 @@ class Copy:
         image = self._image
         if image is None or reign != self._reign or not self._leads():
             return
-        chunks, standing = writes(image, self._standing, self._seal)
+        former = self._standing
+        chunks, standing = writes(image, former, self._names, self._seal)
         self._loaded = False  # unless all of it succeeds
         if chunks:
             await self._place.store(chunks, CALL_S + PER_CHUNK_S * len(chunks))
-        if reign == self._reign:
-            self._standing, self._loaded = standing, True
-            self._newest = max(self._newest, standing.position)
-            self.kept = Kept(self._place.name, image.term, image.generation, self._clock.now_s())
+        if reign != self._reign:
+            return
+        self._standing, self._loaded = standing, True
+        self._newest = max(self._newest, standing.position)
+        self.kept = Kept(self._place.name, image.term, image.generation, self._clock.now_s())
+        if chunks:
+            await self._tidy(reign, (former.names if former else frozenset()) - standing.names)
+
+    async def _tidy(self, reign: int, released: frozenset[str]) -> None:
+        """Drop what no header names: only now that ours stands no other writer's can name it either."""
+        self._news()
+        unused = (*self._names.release(released), *sorted(self._unnamed - released))
+        self._unnamed = frozenset()
+        if unused:
+            try:
+                await self._place.drop(unused, CALL_S + PER_CHUNK_S * len(unused))
+            except (Transient, Refused) as error:  # they harm nobody, and the next look finds them again
+                self._tell(reign, f"chunks that are no longer needed were not deleted: {error}", 0.0)
 
     async def _look(self, reign: int) -> None:
         """Learn what is there. Raises Refused where a newer leader, or another federation, has written it."""
@@ -151,6 +170,8 @@ class Copy:
             self._tell(reign, f"{reading.faults[0]}; it is written anew", 0.0)
         elif (found.position if found else (0, 0)) < self._newest:
             self._tell(reign, "an older table has come back there, as from a backup; it is written anew", 0.0)
+        self._names.abandon()
+        self._unnamed = frozenset(reading.unnamed)
         self._standing, self._loaded = found, True
 
     def _tell(self, reign: int, problem: str, retry_s: float) -> None:

@@ -1,6 +1,7 @@
 """The table's mirror: a copy in every elector, kept by whoever leads, and what a controller starts from."""
 
 import asyncio
+import secrets
 from collections.abc import Callable, Sequence
 
 from trafficfed.errors import Refused, Transient
@@ -46,15 +47,19 @@ class Mirror:
         *,
         leads: Callable[[], bool] = lambda: True,
         coalesce_s: float = COALESCE_S,
+        token: Callable[[], str] = lambda: secrets.token_hex(4),
     ) -> None:
-        """``key`` is the controllers' shared key, ``owner`` the federation's name: both part of every chunk's seal."""
+        """``key`` is the controllers' shared key, ``owner`` the federation's name: both part of every chunk's seal.
+
+        ``token`` makes names that no other writer uses.
+        """
         self._table, self._report, self._leads, self._coalesce_s = table, report, leads, coalesce_s
         self._seal = Seal(owner, key)
         self._shards: Shards | None = None
         self._image: Image | None = None
         self._changed, self._urgent, self._news = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._problem = ""
-        self._copies = tuple(Copy(each, self._seal, clock, report, leads, self._news.set) for each in places)
+        self._copies = tuple(Copy(each, self._seal, clock, report, leads, self._news.set, token) for each in places)
 
     @property
     def kept_in(self) -> tuple[Kept, ...]:

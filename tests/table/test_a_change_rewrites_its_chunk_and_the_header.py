@@ -3,7 +3,6 @@
 import random
 import subprocess
 import sys
-from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -18,6 +17,7 @@ from trafficfed.table.mirror import (
     ROWS_MOST,
     Header,
     Image,
+    Names,
     Oversized,
     Shards,
     chunks_for,
@@ -32,7 +32,6 @@ from trafficfed.table.seal import Seal
 from trafficfed.table.table import Delta, Snapshot, Table
 from trafficfed.testing import fleets
 
-MakeRow = Callable[..., Row]
 SEAL = Seal("demo", b"k" * 32)
 NAMES = [f"s{number}" for number in range(12)]
 DRAIN = OperatorControl(kind="drain", cluster="us", who="ann", why="upgrade")
@@ -45,7 +44,8 @@ def row(name: str, weight: int = 100) -> Row:
 class Following:
     """A table, its chunks and the last image; what ``kept`` holds is what a place holds."""
 
-    def __init__(self, table: Table, count: int = 0) -> None:
+    def __init__(self, table: Table, count: int = 0, token: str = "a") -> None:
+        self.names = Names(token)
         self.table = table
         self.shards = Shards(table.rows.values(), table.generation, count)
         self.image: Image | None = None
@@ -61,13 +61,17 @@ class Following:
         table = self.table
         sources = tuple(table.sources[name] for name in sorted(table.sources))
         self.image = image_of(self.shards.cut(table.term, sources, table.controls), self.image, SEAL)
-        chunks, self.standing = writes(self.image, self.standing, SEAL)
+        former = self.standing.names if self.standing else frozenset()
+        chunks, self.standing = writes(self.image, self.standing, self.names, SEAL)
+        self.unused = former - self.standing.names
         return chunks
 
     def write(self) -> list[str]:
         """Write it; the names."""
         chunks = self.chunks()
         self.kept.update((chunk.name, chunk.data) for chunk in chunks)
+        for name in self.names.release(self.unused):
+            del self.kept[name]
         return [chunk.name for chunk in chunks]
 
 
@@ -127,7 +131,7 @@ def test_one_change_writes_one_chunk_and_the_header() -> None:
     assert loaded(followed.kept) == table.snapshot()
 
 
-def test_one_change_has_only_its_chunk_encoded(new_row: MakeRow) -> None:
+def test_one_change_has_only_its_chunk_encoded() -> None:
     """The cost is the chunk's, not the table's: nothing else is even looked at."""
     table = Table()
     table.commit([row(f"w{number}") for number in range(1000)])
@@ -138,6 +142,38 @@ def test_one_change_has_only_its_chunk_encoded(new_row: MakeRow) -> None:
     (changed,) = cut.changed
     assert len(changed[1]) <= ROWS_MOST
     assert changed[0] == index_of(row("w7").key, cut.count)
+
+
+def test_two_names_are_enough_for_a_chunk_that_changes_again_and_again() -> None:
+    table = Table(Snapshot(rows=(row("web"),)))
+    followed = Following(table)
+    followed.write()
+    for weight in range(1, 20):
+        followed.take(table.commit([row("web", weight)]))
+        followed.write()
+        assert loaded(followed.kept) == table.snapshot()
+    assert len(followed.kept) == 3
+
+
+def test_what_a_former_writer_made_is_dropped_once_nothing_names_it() -> None:
+    table = Table(Snapshot(rows=(row("web"), row("api"))))
+    former = Following(table, 1, "former")
+    former.write()
+    latter = Following(table, 1, "latter")
+    latter.kept, latter.standing = former.kept, former.standing
+    table.commit([row("web", 5)])
+    latter.shards = Shards(table.rows.values(), table.generation, 1)
+    assert latter.write() == ["trafficfed-table-latter-1", HEADER]
+    assert sorted(latter.kept) == [HEADER, "trafficfed-table-latter-1"]
+
+
+def test_abandoned_names_are_never_used_again() -> None:
+    names = Names("a")
+    used = {names.take() for _ in range(3)}
+    names.release(used)
+    assert names.take() in used
+    names.abandon()
+    assert not {names.take() for _ in range(3)} & used
 
 
 def test_what_changes_nothing_writes_nothing() -> None:
@@ -189,7 +225,7 @@ def test_another_number_of_chunks_is_written_beside_the_former(before: int, afte
     table = Table(Snapshot(generation=3, rows=tuple(row(name) for name in sorted(NAMES))))
     former = Following(table, before)
     former.write()
-    latter = Following(table, after)
+    latter = Following(table, after, "b")
     latter.standing = former.standing
     kept = dict(former.kept)
     for chunk in latter.chunks():
@@ -214,9 +250,9 @@ def test_stopped_anywhere_the_old_or_the_new_table_loads(
     first = Following(table, count)
     first.write()
     kept, whole = first.kept, table.snapshot()
-    for name, weight, chance in steps:
+    for number, (name, weight, chance) in enumerate(steps):
         table.commit(removed=[row(name).key]) if weight == 0 else table.commit([row(name, weight)])
-        writer = Following(table, count)
+        writer = Following(table, count, f"w{number}")
         writer.standing = read(kept, SEAL).header
         chunks = list(writer.chunks())
         order = chance.sample(chunks[:-1], len(chunks[:-1])) + chunks[-1:]
@@ -283,7 +319,7 @@ def test_a_header_that_would_not_fit_is_told() -> None:
     missing = tuple(fleets.key(numbers.randbytes(32).hex()) for _ in range(40_000))
     image = image_of(Shards((), 1).cut(0, [Source(cluster="eu", missing=missing)]), None, SEAL)
     with pytest.raises(Oversized, match="header of the table's mirror takes"):
-        writes(image, None, SEAL)
+        writes(image, None, Names("a"), SEAL)
 
 
 def test_every_process_puts_a_row_into_the_same_chunk() -> None:

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from trafficfed.model import Row
 from trafficfed.table.codec import UnknownFormat
-from trafficfed.table.mirror import HEADER, Incomplete, Shards, image_of, read, snapshot_in, writes
+from trafficfed.table.mirror import HEADER, Incomplete, Names, Shards, image_of, read, snapshot_in, writes
 from trafficfed.table.seal import ForeignMirror, NotAuthentic, Seal, Sealed
 from trafficfed.table.table import Snapshot
 from trafficfed.testing import fleets
 
 KEY = b"k" * 32
 OURS = Seal("demo", KEY)
-FIRST, SECOND = "trafficfed-table-1", "trafficfed-table-3"
+FIRST, SECOND = "trafficfed-table-a-1", "trafficfed-table-a-2"
 
 
 def row(name: str, weight: int = 100) -> Row:
@@ -27,7 +27,7 @@ def kept(seal: Seal = OURS, *, generation: int = 7, weight: int = 100, term: int
     """A mirror of two chunks, first written."""
     rows = tuple(row(f"w{number}", weight) for number in range(20))
     image = image_of(Shards(rows, generation, 2).cut(term), None, seal)
-    return {chunk.name: chunk.data for chunk in writes(image, None, seal)[0]}
+    return {chunk.name: chunk.data for chunk in writes(image, None, Names("a"), seal)[0]}
 
 
 def why_not(found: dict[str, bytes], seal: Seal = OURS) -> str:
@@ -53,7 +53,7 @@ def test_a_chunk_of_another_key_is_refused() -> None:
     found = {**kept(), SECOND: kept(Seal("demo", b"x" * 32))[SECOND]}
     assert why_not(found) == (
         "its generation 7 of term 2 cannot be read: "
-        "trafficfed-table-3 is not authentic: it was altered, or sealed with another key"
+        "trafficfed-table-a-2 is not authentic: it was altered, or sealed with another key"
     )
 
 
@@ -68,7 +68,7 @@ def test_another_federations_mirror_is_told_from_a_forged_one() -> None:
 def test_an_older_chunk_put_back_is_refused() -> None:
     found = {**kept(generation=9, weight=5), FIRST: kept()[FIRST]}
     assert why_not(found) == (
-        "its generation 9 of term 2 cannot be read: trafficfed-table-1 is of generation 7 of term 2: "
+        "its generation 9 of term 2 cannot be read: trafficfed-table-a-1 is of generation 7 of term 2: "
         "not what the header of generation 9 of term 2 names"
     )
 
@@ -82,7 +82,7 @@ def test_an_older_header_put_back_finds_no_table() -> None:
 def test_a_chunk_moved_to_anothers_place_is_refused() -> None:
     found = kept()
     found[FIRST] = found[SECOND]
-    assert why_not(found).endswith("trafficfed-table-1 is not authentic: what is there was moved from elsewhere (1)")
+    assert why_not(found).endswith("trafficfed-table-a-1 is not authentic: what is there was moved from elsewhere (1)")
 
 
 def test_a_chunk_in_the_headers_place_is_refused() -> None:
@@ -94,12 +94,12 @@ def test_a_chunk_in_the_headers_place_is_refused() -> None:
 def test_a_missing_chunk_is_named() -> None:
     found = kept()
     del found[FIRST]
-    assert why_not(found) == "its generation 7 of term 2 cannot be read: trafficfed-table-1 is missing"
+    assert why_not(found) == "its generation 7 of term 2 cannot be read: trafficfed-table-a-1 is missing"
 
 
 def test_of_several_the_first_is_named_and_the_others_counted() -> None:
     found = {HEADER: kept()[HEADER]}
-    assert why_not(found).endswith("trafficfed-table-1 is missing (and 1 more like it)")
+    assert why_not(found).endswith("trafficfed-table-a-1 is missing (and 1 more like it)")
 
 
 def test_a_missing_header_is_no_empty_place() -> None:
@@ -112,7 +112,7 @@ def test_a_missing_header_is_no_empty_place() -> None:
 @pytest.mark.parametrize("garbage", [b"", b"\x00", b"{}", b"\x80", b"x" * 1000])
 def test_what_is_no_chunk_at_all_is_named(garbage: bytes) -> None:
     assert why_not({**kept(), HEADER: garbage}) == "trafficfed-table is no part of a table"
-    assert why_not({**kept(), FIRST: garbage}).endswith(": trafficfed-table-1 is no part of a table")
+    assert why_not({**kept(), FIRST: garbage}).endswith(": trafficfed-table-a-1 is no part of a table")
 
 
 def test_a_newer_programs_mirror_is_left_alone() -> None:

@@ -5,7 +5,7 @@ All of them carry one label and stand in the controllers' own namespace; nobody 
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Protocol, TypeVar
@@ -84,7 +84,7 @@ class ConfigMapPlace:
         """See MirrorPlace."""
         *others, last = chunks
         async with self._deadline("storing", deadline_s):
-            await self._store_all(others)
+            await self._side_by_side(self._store, others)
             await self._store(last)
 
     async def _pages(self, params: Params) -> list[_ConfigMap]:
@@ -96,25 +96,39 @@ class ConfigMapPlace:
                 return found
             params = {**params, "continue": page.metadata.continue_}
 
-    async def _store_all(self, chunks: Sequence[Chunk]) -> None:
-        """Side by side. What fails first is raised, once those under way have ended."""
-        waiting = iter(chunks)
+    async def drop(self, names: Sequence[str], deadline_s: float) -> None:
+        """See MirrorPlace. Only what was last loaded or stored is deleted, not what somebody has made of it since."""
+        async with self._deadline("tidying", deadline_s):
+            await self._side_by_side(self._drop, names)
+
+    async def _side_by_side(self, act: Callable[[T], Awaitable[None]], things: Sequence[T]) -> None:
+        """What fails first is raised, once those under way have ended."""
+        waiting = iter(things)
         failures: list[Transient | Refused] = []
 
         async def work() -> None:
-            for chunk in waiting:
+            for thing in waiting:
                 if failures:
                     return
                 try:
-                    await self._store(chunk)
+                    await act(thing)
                 except (Transient, Refused) as error:
                     failures.append(error)
 
         async with asyncio.TaskGroup() as tasks:
-            for number in range(min(AT_ONCE, len(chunks))):
+            for number in range(min(AT_ONCE, len(things))):
                 tasks.create_task(work(), name=f"mirror {self.name} {number}")
         if failures:
             raise failures[0]
+
+    async def _drop(self, name: str) -> None:
+        version = self._versions.pop(name, "")
+        options = orjson.dumps({"preconditions": {"resourceVersion": version}} if version else {})
+        try:
+            await self._api.request("DELETE", f"{self._path}/{name}", options)
+        except (Rejected, Unavailable) as error:
+            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                raise
 
     async def _store(self, chunk: Chunk) -> None:
         version = self._versions.get(chunk.name, "")

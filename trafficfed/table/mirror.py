@@ -1,8 +1,9 @@
 """The table cut into sealed chunks that fit into ConfigMaps, so that a change rewrites its own chunk and the header.
 
-Rows go into chunks by a hash of their key; sources, operator controls and the digest of every chunk stand in the
-header. A chunk has two slots and is always written into the one that the header does not name; the header comes last.
-So whatever a writer is stopped at, the header that stands names chunks that are all there.
+Rows go into chunks by a hash of their key; sources, operator controls and the name and digest of every chunk stand in
+the header. A changed chunk is written under a name that no header names, and that no other writer ever uses; the header
+comes last, by compare-and-set, and only then what it no longer names is used again or dropped. So whatever a writer is
+stopped at, and whoever else writes at that moment, the header that stands names chunks that are all there.
 """
 
 import hashlib
@@ -20,8 +21,8 @@ from trafficfed.table.seal import NotAuthentic, Seal
 from trafficfed.table.table import Delta, Snapshot
 
 HEADER = "trafficfed-table"
-CHUNK_LIMIT = 900_000
-"""Bytes of one chunk: a ConfigMap may hold 1 MiB (Kubernetes documentation, "ConfigMaps", 2026)."""
+CHUNK_LIMIT = 700_000
+"""Bytes of one chunk: in base64 below the 1 MiB of a ConfigMap (Kubernetes documentation, "ConfigMaps", 2026)."""
 ROWS_AIM = 128
 """Rows of one chunk when chunks are first counted: about 10 kB packed, and a millisecond to encode."""
 ROWS_MOST = 2 * ROWS_AIM
@@ -70,9 +71,9 @@ class Image(Value, frozen=True, kw_only=True):
 
 
 class Reference(Value, frozen=True):
-    """Where a chunk stands and the BLAKE2b-256 of what it says, empty for one without rows."""
+    """What a chunk is kept as and the BLAKE2b-256 of what it says, both empty for one without rows."""
 
-    slot: int
+    name: str = ""
     digest: bytes = b""
 
 
@@ -89,13 +90,47 @@ class Header(Value, frozen=True, kw_only=True):
     def position(self) -> tuple[int, int]:
         return self.term, self.generation
 
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(part.name for part in self.parts if part.name)
+
+
+class Names:
+    """What one writer keeps its chunks as at one place; nobody else makes names with its ``token``."""
+
+    def __init__(self, token: str) -> None:
+        self._prefix = f"{HEADER}-{token}-"
+        self._made = 0
+        self._free: list[str] = []
+
+    def take(self) -> str:
+        """A name that no header names: used before, or new."""
+        if self._free:
+            return self._free.pop()
+        self._made += 1
+        return f"{self._prefix}{self._made}"
+
+    def release(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Take back what the header that now stands no longer names. Returns what others had made: nobody uses it."""
+        gone = sorted(names)
+        self._free += (name for name in gone if name.startswith(self._prefix))
+        return tuple(name for name in gone if not name.startswith(self._prefix))
+
+    def abandon(self) -> None:
+        """Use nothing again that was used so far: it is unknown what a header may yet name."""
+        self._free.clear()
+
 
 class Reading(Value, frozen=True):
-    """What was found at a place: its authentic header, the chunks' contents, and by name whatever was not taken."""
+    """What was found at a place: its authentic header, the chunks' contents, and by name whatever was not taken.
+
+    ``unnamed`` are the chunks that the header does not name: of a former leader, or of a write that is under way.
+    """
 
     header: Header | None = None
     payloads: tuple[bytes, ...] = ()
     faults: tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = ()
 
 
 class Shards:
@@ -164,15 +199,6 @@ def index_of(key: ServiceKey, count: int) -> int:
     return int.from_bytes(hashlib.blake2b(str(key).encode(), digest_size=4).digest()) % count
 
 
-def slot_name(slot: int) -> str:
-    """What the chunk in a slot is kept as.
-
-    >>> slot_name(11)
-    'trafficfed-table-11'
-    """
-    return f"{HEADER}-{slot}"
-
-
 def image_of(cut: Cut, former: Image | None, seal: Seal) -> Image:
     """Encode and seal what changed; chunks that say what they said stay the very same. Raises Oversized."""
     parts = list(former.parts) if former is not None and len(former.parts) == cut.count else [Part()] * cut.count
@@ -185,7 +211,7 @@ def image_of(cut: Cut, former: Image | None, seal: Seal) -> Image:
     )
 
 
-def writes(image: Image, standing: Header | None, seal: Seal) -> tuple[tuple[Chunk, ...], Header]:
+def writes(image: Image, standing: Header | None, names: Names, seal: Seal) -> tuple[tuple[Chunk, ...], Header]:
     """What to store at a place that holds ``standing``, the header last, and what it holds then.
 
     Nothing where it holds all of that. Raises Oversized.
@@ -193,11 +219,11 @@ def writes(image: Image, standing: Header | None, seal: Seal) -> tuple[tuple[Chu
     held = standing.parts if standing is not None else ()
     chunks, parts = [], []
     for index, part in enumerate(image.parts):
-        reference = held[index] if index < len(held) else Reference(2 * index)
+        reference = held[index] if index < len(held) else Reference()
         if part.digest != reference.digest:
-            reference = Reference(reference.slot ^ 1, part.digest)
+            reference = Reference(names.take() if part.data else "", part.digest)
             if part.data:
-                chunks.append(Chunk(slot_name(reference.slot), part.data))
+                chunks.append(Chunk(reference.name, part.data))
         parts.append(reference)
     header = Header(
         term=image.term,
@@ -214,13 +240,14 @@ def writes(image: Image, standing: Header | None, seal: Seal) -> tuple[tuple[Chu
 
 def read(found: Mapping[str, bytes], seal: Seal) -> Reading:
     """What a place holds. Raises ForeignMirror or UnknownFormat where its header says that it is not for us."""
+    chunks = {name for name in found if name.startswith(f"{HEADER}-")}
     if HEADER not in found:
-        lost = [name for name in found if name.startswith(f"{HEADER}-")]
-        return Reading(faults=(f"{HEADER} is missing, though there are chunks of it",) if lost else ())
+        lost = (f"{HEADER} is missing, though there are chunks of it",) if chunks else ()
+        return Reading(faults=lost, unnamed=tuple(sorted(chunks)))
     try:
         kept = seal.open("header", HEADER, found[HEADER])
     except NotAuthentic as error:
-        return Reading(faults=(str(error),))
+        return Reading(faults=(str(error),), unnamed=tuple(sorted(chunks)))
     header = _decoded(_HEADERS, HEADER, zlib.decompress(kept.payload))
     references, payloads, faults = [], [], []
     for index, reference in enumerate(header.parts):
@@ -228,9 +255,10 @@ def read(found: Mapping[str, bytes], seal: Seal) -> Reading:
             payloads.append(_payload(found, index, reference, header, seal) if reference.digest else b"")
         except Refused as error:
             faults.append(str(error))
-            reference = Reference(reference.slot, _UNKNOWN)
+            reference = Reference(reference.name, _UNKNOWN)
         references.append(reference)
-    return Reading(msgspec.structs.replace(header, parts=tuple(references)), tuple(payloads), tuple(faults))
+    unnamed = tuple(sorted(chunks - header.names))
+    return Reading(msgspec.structs.replace(header, parts=tuple(references)), tuple(payloads), tuple(faults), unnamed)
 
 
 def snapshot_in(reading: Reading) -> Snapshot | None:
@@ -255,7 +283,7 @@ def snapshot_in(reading: Reading) -> Snapshot | None:
 
 
 def _payload(found: Mapping[str, bytes], index: int, reference: Reference, header: Header, seal: Seal) -> bytes:
-    name = slot_name(reference.slot)
+    name = reference.name
     if name not in found:
         raise Incomplete(f"{name} is missing")
     kept = seal.open(str(index), name, found[name])

@@ -40,3 +40,7 @@ class MirrorPlace(Protocol):
         any failure it is unknown which were kept; load again.
         """
         ...
+
+    async def drop(self, names: Sequence[str], deadline_s: float) -> None:
+        """Delete these chunks where they are there."""
+        ...
