@@ -9,7 +9,7 @@ import pytest
 
 from trafficfed.errors import Refused, Transient
 from trafficfed.feed.channel import GREETING, Channel, Keys, NotAuthentic, greet, join
-from trafficfed.feed.messages import Beat, Suspect, encode
+from trafficfed.feed.messages import Beat, Resume, Suspect, encode
 from trafficfed.model import ServiceKey
 from trafficfed.testing.feeding import KEY, PlayedController
 
@@ -190,6 +190,7 @@ async def test_one_bad_follower_disturbs_no_other() -> None:
             async with connected(controller) as bad:
                 with pytest.raises(NotAuthentic):
                     await join(*bad, identity, key)
+        await good.send(encode(Resume()))
         assert isinstance(await good.receive(5), Beat)
         await good.send(encode(Suspect(ServiceKey("default", "prod", "web"), "eu", "192.0.2.1", on=True)))
         await ends[0].read()  # until the controller closes it

@@ -160,6 +160,8 @@ class Following:
             self._answer(message)
         elif isinstance(message, Beat):
             self._hear(link, message)
+            async with self._lock:  # before anything else from it is read
+                await self._choose()
             await self._take(link, message)
         elif isinstance(message, Full | Change | Overlay):
             await self._take(link, message)

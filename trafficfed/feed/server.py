@@ -61,6 +61,11 @@ class FeedServer:
         self._highest_term = 0
 
     @property
+    def epoch(self) -> str:
+        """What the history of the table's changes is called here."""
+        return self._history.epoch
+
+    @property
     def followers(self) -> tuple[Follower, ...]:
         """Which name servers and peer controllers are connected, by address."""
         return tuple(sorted((each.follower for each in self._followers), key=lambda follower: follower.address))

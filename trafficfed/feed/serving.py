@@ -85,6 +85,7 @@ class TableServing(Beats):
         self._overlaid = False  # the follower was sent the whole overlay and gets its changes
         self._overlays: list[bytes] = []
         self._status = Status()
+        self._told: Standing | None = None
 
     @property
     def follower(self) -> Follower:
@@ -109,6 +110,9 @@ class TableServing(Beats):
         """Until the connection ends: raises Transient or Refused, one or a group of them."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(group), name="feed follower's messages")
+            while not self._asked:  # until it says where it stands, it is not known whether it may have the table
+                self.wake.clear()
+                await self.wake.wait()
             while True:
                 self.wake.clear()
                 if self._heed():
@@ -120,6 +124,7 @@ class TableServing(Beats):
                     await self._next()
 
     async def _beat(self) -> None:
+        self._told = self._history.source.standing()
         await self._channel.send(encode(self._history.beat(self._heeded, self._objecting)))
 
     def _heed(self) -> bool:
@@ -144,6 +149,10 @@ class TableServing(Beats):
             self._epoch, self._at = history.epoch, history.source.table.generation
         for frame in frames:
             await self._channel.send(frame)
+        if self._history.source.standing() is Standing.ALONE is not self._told:
+            if self.wake.is_set():
+                return  # more of the table has come: it goes first
+            await self._beat()  # before any verdict of its own: who is alone may have to be left
         for frame in self._overlay_frames():
             await self._channel.send(frame)
 
