@@ -14,6 +14,7 @@ from trafficfed.cli.tables import Paint
 from trafficfed.observe.views import (
     ChangeView,
     ClusterView,
+    CopyView,
     DoneView,
     EventView,
     ExplainView,
@@ -166,6 +167,19 @@ web.fed.test: geo is left out at bind
 Not seen whole, so nothing is removed
 us was never read"""
     )
+
+
+def test_a_plan_shows_what_members_would_be_told() -> None:
+    steps = (
+        CopyView(cluster="eu", object="Deployment.apps shop/web", action="apply", reason="Missing"),
+        CopyView(cluster="us", object="Deployment.apps shop/web", action="delete", reason="NoLongerAssigned"),
+    )
+    shown = text(PlanView(owner="demo", copies=steps)).splitlines()
+    assert shown[0] == "demo  1 copies to apply, 1 copies to delete"
+    assert [line.split() for line in shown[-2:]] == [
+        ["apply", "eu", "Deployment.apps", "shop/web", "Missing"],
+        ["delete", "us", "Deployment.apps", "shop/web", "NoLongerAssigned"],
+    ]
 
 
 def test_a_plan_without_changes_says_so() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from trafficfed import app
 from trafficfed.config.settings import Settings
-from trafficfed.observe.views import ChangeView, HeldView, PlanView
+from trafficfed.observe.views import ChangeView, CopyView, HeldView, PlanView
 
 Run = Callable[..., Any]
 CHANGE = ChangeView(
@@ -25,6 +25,7 @@ HELD = HeldView(confirm_id="7f3a", message="too many", provider="own", zone="fed
         (PlanView(owner="demo", losses=("geo is left out",), incomplete=("eu was never read",)), 0),
         (PlanView(owner="demo", changes=(CHANGE,)), 1),
         (PlanView(owner="demo", held=(HELD,)), 1),
+        (PlanView(owner="demo", copies=(CopyView(cluster="eu", object="Secret shop/key", action="apply"),)), 1),
     ],
 )
 def test_the_code_tells_whether_anything_would_change(

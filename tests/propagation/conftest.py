@@ -1,9 +1,10 @@
-"""A hub and a member as real API servers."""
+"""A hub and a member as real API servers, and the schemas that emulated ones share."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.testing.clusters import ClusterFarm, RealCluster
 
 
@@ -20,3 +21,9 @@ def pair(farm: ClusterFarm) -> tuple[RealCluster, RealCluster]:
     for cluster in (hub, member):
         cluster.ensure_namespace("shop")
     return hub, member
+
+
+@pytest.fixture(scope="session")
+def schemas() -> Schemas:
+    """Reading them takes a second."""
+    return Schemas()

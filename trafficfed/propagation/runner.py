@@ -18,12 +18,12 @@ from trafficfed.ports import Clock
 from trafficfed.propagation.api import Connect, Open
 from trafficfed.propagation.capacity import Room
 from trafficfed.propagation.discover import Discovered
-from trafficfed.propagation.engine import MOST_UNDER_WAY, Engine
+from trafficfed.propagation.engine import MOST_UNDER_WAY, Engine, Job
 from trafficfed.propagation.hub_link import HubLink
 from trafficfed.propagation.member_link import RETRY_S, MemberLink, Rtt
 from trafficfed.propagation.memory import Remembered, remember, remembered
 from trafficfed.propagation.objects import DEFAULT_KINDS, TemplateKind
-from trafficfed.propagation.rehearsal import UNLIMITED, WITHIN_S, Rehearsed, rehearse
+from trafficfed.propagation.rehearsal import UNLIMITED, WITHIN_S, Rehearsal, Rehearsed
 from trafficfed.propagation.settling import Deed
 from trafficfed.propagation.troubles import Failure
 from trafficfed.propagation.writer import MemberWriter
@@ -135,14 +135,17 @@ class Propagation:
             return Rehearsed(incomplete=(f"the hub: {self._hub.reason or 'it does not answer'}",))
         try:
             engine = self._begin(found, UNLIMITED)
+            rehearsal = Rehearsal(engine, self._clock, self._submit, self._nap, self._wake.set)
+            self._writers = {
+                name: MemberWriter(self._owner, found.kinds, rehearsal, only_looks=True) for name in self._connect
+            }
             async with asyncio.TaskGroup() as tasks:
                 connections = tasks.create_task(self._connections(found.kinds), name="connections")
-                rehearsed = await rehearse(engine, self._clock, self._nap, within_s)
+                rehearsed = await rehearsal.run(within_s)
                 connections.cancel()
         finally:
             self._engine = None
-        absent = tuple(each for each in found.refusals if each not in rehearsed.refusals)
-        return replace(rehearsed, refusals=(*absent, *rehearsed.refusals))
+        return replace(rehearsed, refusals=(*self._absent, *rehearsed.refusals))
 
     async def _run(self) -> None:
         """Until the hub has other kinds than it had: then all begins anew, as only a complete list says what is not
@@ -157,7 +160,8 @@ class Propagation:
             work.cancel()
 
     def _begin(self, found: Discovered, most_under_way: int = MOST_UNDER_WAY) -> Engine:
-        self._absent = found.refusals
+        # what nobody asked for by name is nobody's trouble until a policy selects it
+        self._absent = found.refusals if self._settings.kinds else ()
         self._writers = {name: MemberWriter(self._owner, found.kinds, self) for name in self._connect}
         self._engine = Engine(
             self._owner,
@@ -210,12 +214,15 @@ class Propagation:
             for write in turn.records:
                 tasks.create_task(self._hub.record(engine, write), name=f"record {write.name}")
             for job in turn.jobs:
-                self._writers[job.deed.cluster].submit(job)
+                self._submit(job)
             for status in turn.statuses:
                 tasks.create_task(self._hub.say(engine, status), name=f"status of {status.subject}")
             await asyncio.sleep(0)
             if engine.busy:
                 self._wake.set()
+
+    def _submit(self, job: Job) -> None:
+        self._writers[job.deed.cluster].submit(job)
 
     def _tell(self) -> None:
         """Log when the hub becomes doubtful, lost, or trusted again."""

@@ -100,9 +100,10 @@ class Standing:
     def refusals(self, chosen: Mapping[PolicyKey, Chosen], now_s: float) -> Iterator[Refusal]:
         """Everything of policies and copies that is not as somebody wished, each by its reason."""
         for key in sorted({*self._hub.policies, *self._hub.invalid}):
-            for each in self._said_of(key, chosen, PolicyStatus(), now_s).conditions:
-                if each.status == "False" and each.reason in _OF_THE_POLICY:
-                    yield Refusal(cluster=HUB, object=str(key), reason=each.reason, message=each.message)
+            said = self._said_of(key, chosen, PolicyStatus(), now_s).conditions
+            its_own = (each for each in said if each.status == "False" and each.reason in _OF_THE_POLICY)
+            if (first := next(its_own, None)) is not None:
+                yield Refusal(cluster=HUB, object=str(key), reason=first.reason, message=first.message)
         for state in self.copies.troubled():
             message = state.message or state.reason
             yield Refusal(cluster=state.cluster, object=str(state.object), reason=state.reason, message=message)

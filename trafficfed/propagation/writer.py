@@ -51,10 +51,13 @@ class _Head(Wire, frozen=True):
 
 
 class MemberWriter:
-    """The queue of one member. Steps that come while it is not connected wait."""
+    """The queue of one member. Steps that come while it is not connected wait. ``only_looks``: nothing is written; what
+    is to be made is asked for, and everything else is told as done."""
 
-    def __init__(self, owner: str, kinds: tuple[TemplateKind, ...], outcomes: Outcomes) -> None:
-        self._owner, self._outcomes = owner, outcomes
+    def __init__(
+        self, owner: str, kinds: tuple[TemplateKind, ...], outcomes: Outcomes, *, only_looks: bool = False
+    ) -> None:
+        self._owner, self._outcomes, self._only_looks = owner, outcomes, only_looks
         self._kinds = {(kind.group, kind.kind): kind for kind in kinds}
         self._edits: asyncio.Queue[Job] = asyncio.Queue()
         self._bulk: asyncio.Queue[Job] = asyncio.Queue()
@@ -81,7 +84,17 @@ class MemberWriter:
                 self._outcomes.failed(job.deed, Failure(reason="Unreachable", message="the connection was given up"))
                 raise
 
+    async def _look(self, transport: Writer, deed: Deed) -> None:
+        makes = isinstance(deed, Apply) and not deed.resource_version
+        if makes and (body := await self._standing(transport, deed)):
+            self._outcomes.found(deed, body)
+        else:
+            self._outcomes.done(deed, b"")
+
     async def _carry_out(self, transport: Writer, deed: Deed) -> None:
+        if self._only_looks:
+            await self._look(transport, deed)
+            return
         match deed:
             case Apply() if deed.resource_version:
                 self._outcomes.done(deed, await self._apply(transport, deed, deed.resource_version))
@@ -103,7 +116,7 @@ class MemberWriter:
             answer = await self._apply(transport, deed, "")
         self._outcomes.done(deed, answer)
 
-    async def _standing(self, transport: Writer, deed: Apply) -> bytes:
+    async def _standing(self, transport: Writer, deed: Deed) -> bytes:
         """What stands there and is not ours; empty where it is free to be written."""
         try:
             body = await self._request(transport, "GET", self._path(deed.object))
