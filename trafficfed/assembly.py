@@ -95,7 +95,8 @@ def assemble(
     names = Names(DnsLookup(), clock, lambda keys: controller.resolved(keys))
     has_hub = settings.hub is not None
     inventory = Inventory(clusters, settings.zones, table.rows, table.sources, settings.health, has_hub=has_hub)
-    homes = {each.name: each.cluster for each in (vantage, *settings.vantages) if each.cluster}
+    homes = {vantage.name: vantage.cluster} if vantage.cluster else {}
+    homes |= {each.name: each.cluster for each in settings.vantages if each.cluster}
     records = Records(homes, clock.now_s())
     providers = {name: _provider(settings, name) for name in settings.providers}
     controller = Controller(

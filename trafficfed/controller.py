@@ -86,6 +86,10 @@ class Controller:
         self._begun = False
         self._wake = asyncio.Event()
 
+    def keep_in(self, *holders: Holder) -> None:
+        """Who keeps the table besides; to be called before ``run``."""
+        self._holders += holders
+
     def use(self, names: Names, *probers: Aimed) -> None:
         """Who resolves the hostnames and who probes the targets; they report back here."""
         self._names, self._aimed = names, probers

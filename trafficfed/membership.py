@@ -2,21 +2,21 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 
 from trafficfed.assembly import Parts, credentials_of
 from trafficfed.config.settings import LeadershipSettings, Settings
+from trafficfed.controller import Holder
 from trafficfed.feed.client import Following
 from trafficfed.feed.messages import Resume, Standing
 from trafficfed.feed.notes import Tell
 from trafficfed.feed.server import FeedServer
+from trafficfed.feed.serving import Accept
 from trafficfed.kubernetes_api.late_transport import LateTransport
 from trafficfed.kubernetes_api.mirror_place import ConfigMapPlace
 from trafficfed.leadership.elector import Elector
 from trafficfed.leadership.leader import Leadership
-from trafficfed.leadership.lease_elector import LeaseElector
-from trafficfed.leadership.zone_elector import ZoneElector
 from trafficfed.mirroring import Mirror, newest
 from trafficfed.ports import Clock, Provider
 from trafficfed.reports import Report
@@ -24,6 +24,7 @@ from trafficfed.roles.following import LeadersTable
 from trafficfed.roles.leading import Leading, Reach, Work, highest_term
 from trafficfed.roles.orders import Orders
 from trafficfed.roles.source import ControllerSource
+from trafficfed.steering.orders import Order
 from trafficfed.table.table import Delta, Snapshot, Table
 
 TEND_S = 0.5
@@ -49,6 +50,9 @@ class Places:
 
     def electors(self, providers: Mapping[str, Provider]) -> tuple[Elector, ...]:
         """One voice each. Raises ConfigError for a zone whose provider cannot compare before it writes."""
+        from trafficfed.leadership.lease_elector import LeaseElector
+        from trafficfed.leadership.zone_elector import ZoneElector
+
         return tuple(
             LeaseElector(place.name, self._apis[place.name], self._among.namespace)
             if place.cluster
@@ -97,13 +101,14 @@ class Membership:
         settings: Settings,
         among: LeadershipSettings,
         places: Places,
-        table: Table,
         is_new_fleet: bool,
-        parts: Parts,
         clock: Clock,
+        parts: Parts,
+        table: Table,
+        work: Sequence[Work],
+        *,
         report: Report,
         tell: Tell,
-        work: Sequence[Work],
     ) -> None:
         """Raises ConfigError for an elector or a peer that cannot be one."""
         self._among, self._places, self._table, self._parts, self._clock = among, places, table, parts, clock
@@ -154,9 +159,23 @@ class Membership:
         self._feed: FeedServer | None = None
         self._standing = self.source.standing()
 
-    def feed(self, feed: FeedServer) -> None:
+    def use(self, feed: FeedServer) -> None:
         """Whose followers are to be told where this controller stands."""
         self._feed = feed
+
+    @property
+    def propose(self) -> Accept:
+        """Takes the orders that peers bring."""
+        return self.orders.propose
+
+    @property
+    def accept(self) -> Callable[[Order], Awaitable[str]]:
+        """Carries operators' orders out, here or at the leader."""
+        return self.orders.accept
+
+    @property
+    def holders(self) -> tuple[Holder, ...]:
+        return (Mirrored(self.mirror),)
 
     def leads(self) -> bool:
         """Whether this controller may write now."""

@@ -93,7 +93,7 @@ class Leading:
                 publisher.lead(term, lambda: self._leadership.remaining_s)
                 tasks.create_task(publisher.run(), name=f"publisher {outlet.provider} {outlet.zone.name}")
             for work in self._work:
-                tasks.create_task(_awaited(work), name="work of the leader")
+                tasks.create_task(done(work), name="work of the leader")
 
     async def _take_over(self, term: int) -> bool:
         table = self._controller.pipeline.table
@@ -123,7 +123,8 @@ def begin(controller: Controller, clock: Clock) -> None:
     controller.mirror(Snapshot(generation=int(clock.now_s())))
 
 
-async def _awaited(work: Work) -> None:
+async def done(work: Work) -> None:
+    """A piece of work as a coroutine, for a task."""
     await work()
 
 

@@ -1,0 +1,96 @@
+"""What stands around a controller: propagation, what people ask of it, and what it tells of itself."""
+
+import functools
+
+from trafficfed import registry
+from trafficfed.assembly import Parts, credentials_of
+from trafficfed.config.settings import Settings
+from trafficfed.controller import Controller
+from trafficfed.errors import ConfigError
+from trafficfed.model import Client, ServiceKey
+from trafficfed.nameserver.whereabouts import Whereabouts
+from trafficfed.observe.journal import Journal
+from trafficfed.observe.metrics import Gauges, Metrics
+from trafficfed.observe.object_events import ObjectEvents
+from trafficfed.observe.showing import no_rtt
+from trafficfed.operations import ControllerOperations
+from trafficfed.ordering import Accept
+from trafficfed.ports import Clock
+from trafficfed.propagation.round_trip import RoundTrip
+from trafficfed.propagation.runner import Propagation
+from trafficfed.table.table import Table
+
+
+def propagation_of(settings: Settings, clock: Clock, table: Table) -> Propagation | None:
+    if settings.hub is None:
+        return None
+    clusters = {cluster.name: cluster for cluster in settings.clusters}
+    home = clusters.get(settings.vantage.cluster)
+    return Propagation(
+        settings.propagation,
+        settings.owner,
+        clusters,
+        table.sources,
+        settings.state_dir,
+        functools.partial(credentials_of, settings.hub, clock, settings.allow_exec),
+        {
+            name: functools.partial(credentials_of, settings.access[name], clock, settings.allow_exec)
+            for name in clusters
+        },
+        clock,
+        RoundTrip(registry.probes()["tcp"]),
+        (settings.vantage.cluster, settings.vantage.region or (home.region if home else "")),
+    )
+
+
+def gauges_of(controller: Controller) -> Gauges:
+    table = controller.pipeline.table
+    return Gauges(
+        rows=table.rows.values(),
+        sources=table.sources.values(),
+        generation=table.generation,
+        term=table.term,
+        queue_depth=controller.pipeline.waiting,
+        held=sum(len(publisher.held) for _, publisher in controller.publication.publishers),
+    )
+
+
+def object_events_of(parts: Parts) -> ObjectEvents:
+    def uids(key: ServiceKey) -> dict[str, str]:
+        row = parts.controller.pipeline.table.rows.get(key)
+        claims = parts.controller.pipeline.inventory.claims(key)
+        known = {endpoint.cluster: endpoint.uid for endpoint in row.endpoints} if row else {}
+        return known | {claim.cluster: claim.uid for claim in claims}
+
+    return ObjectEvents(uids, lambda cluster, note: parts.connections[cluster].tell(note))
+
+
+def operations_of(
+    settings: Settings,
+    controller: Controller,
+    clock: Clock,
+    journal: Journal,
+    metrics: Metrics | None,
+    propagation: Propagation | None = None,
+    accept: Accept | None = None,
+) -> ControllerOperations:
+    served = settings.nameserver
+    places = Whereabouts(served.places, served.mmdb) if served else Whereabouts()
+
+    def locate(address: str) -> Client:
+        try:
+            return places.locate(address).client if address else Client()
+        except ValueError:
+            raise ConfigError(f"client {address}: not an IP address") from None
+
+    return ControllerOperations(
+        controller,
+        {cluster.name: cluster for cluster in settings.clusters},
+        settings.owner,
+        clock,
+        journal,
+        metrics.rtt_of if metrics else no_rtt,
+        locate,
+        propagation,
+        accept,
+    )
