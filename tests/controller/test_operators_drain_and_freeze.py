@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from trafficfed.errors import ConfigError, Refused, Transient
-from trafficfed.model import Client, GlobalService, OperatorControl, Row, ServiceKey
+from trafficfed.model import Client, GlobalService, HealthCheck, OperatorControl, Row, ServiceKey
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.operations import ControlRequest, UndoRequest
 from trafficfed.observe.showing import no_rtt
@@ -67,7 +67,7 @@ async def test_a_drain_with_a_time_ends_by_itself_and_is_listed_no_more() -> Non
 
 async def test_an_earlier_end_than_any_wake_so_far_is_not_slept_over() -> None:
     """The controller sleeps until its next judgement; a control that ends before that has to wake it."""
-    bench = Bench(memory := Memory())
+    bench = Bench(memory := Memory(), pace=HealthCheck(interval_s=600.0))
     async with bench.running():
         await settled(bench)
         await asyncio.sleep(60)
