@@ -156,13 +156,15 @@ class Replica:
         self._explain(self._index.apply(rows))
         self._tell_refused(refused)
         if bool(before) != bool(self.overlaid):
-            self._tell(Note("Overlaid", f"no leader is heard: {self.overlaid} services are answered by other verdicts"))
+            count = self.overlaid or "no more"
+            self._tell(Note("Overlaid", f"no leader is heard: {count} services are answered by other verdicts"))
 
     def _tell_refused(self, refused: list[str]) -> None:
         """Tell of rows that are not answered: once, not with every change of the overlay."""
-        why = f"{len(refused)} without a leader: {refused[0]}" if refused else ""
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        why = f"{refused[0]}{more}" if refused else ""
         if why and why != self._refused:
-            self._tell(Note("OverlayRefused", f"verdicts are not taken, {why}"))
+            self._tell(Note("OverlayRefused", f"verdicts made without a leader are not taken: {why}"))
         self._refused = why
 
     def take_beat(self, beat: Beat) -> None:
