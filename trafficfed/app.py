@@ -73,7 +73,7 @@ async def _plan(settings: Settings, clock: Clock) -> PlanView:
     opened = asyncio.Event()
     table = lone_table(settings, clock)
     parts = assemble(settings, clock, table, lambda event: None, opened=opened.set)
-    operations = operations_of(settings, parts.controller, clock, Journal(clock), None)
+    operations = operations_of(settings, parts, clock, Journal(clock), None)
     propagation = propagation_of(settings, clock, table)
     unreadable: list[str] = []
     try:

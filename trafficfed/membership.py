@@ -18,6 +18,7 @@ from trafficfed.kubernetes_api.mirror_place import ConfigMapPlace
 from trafficfed.leadership.elector import Elector
 from trafficfed.leadership.leader import Leadership
 from trafficfed.mirroring import Mirror, newest
+from trafficfed.observe.views import LeadershipView
 from trafficfed.ports import Clock, Provider
 from trafficfed.reports import Report
 from trafficfed.roles.following import LeadersTable
@@ -162,6 +163,21 @@ class Membership:
     def use(self, feed: FeedServer) -> None:
         """Whose followers are to be told where this controller stands."""
         self._feed = feed
+
+    def view(self) -> LeadershipView:
+        """How this controller stands to the others."""
+        leads = self.leads()
+        kept = [each for each in self.mirror.kept_in if leads and each.term == self._table.term and not each.problem]
+        return LeadershipView(
+            name=self._among.name,
+            standing=str(self.source.standing()),
+            leads=leads,
+            leader=self.leadership.leader,
+            reason=self.leadership.reason,
+            kept=tuple(each.place for each in kept),
+            unkept=tuple(f"{each.place}: {each.problem}" for each in self.mirror.kept_in if leads and each.problem),
+            overlaid=len(self._controller.pipeline.overlay),
+        )
 
     @property
     def propose(self) -> Accept:

@@ -25,9 +25,11 @@ from trafficfed.observe.views import (
     DoneView,
     ExplainView,
     HeldView,
+    LeadershipView,
     PlanView,
     ProviderView,
     StatusView,
+    VantageView,
 )
 from trafficfed.ordering import Accept, Ordering
 from trafficfed.ports import Clock
@@ -77,8 +79,11 @@ class ControllerOperations:
         propagation: Propagates | None = None,
         accept: Accept | None = None,
         survival: Sequence[Survival] = (),
+        leadership: Callable[[], LeadershipView | None] = lambda: None,
+        vantages: Callable[[], tuple[VantageView, ...]] = tuple,
     ) -> None:
         """``accept`` carries operators' orders out; without it they are committed to this controller's table."""
+        self._leadership, self._vantages = leadership, vantages
         self._survival = tuple(map(survival_view, survival))
         self._controller, self._clusters, self._owner = controller, clusters, owner
         self._clock, self._journal, self._rtt, self._locate = clock, journal, rtt, locate
@@ -99,6 +104,8 @@ class ControllerOperations:
             not_ready=waiting,
             term=table.term,
             generation=table.generation,
+            leadership=self._leadership(),
+            vantages=self._vantages(),
             clusters=cluster_views(self._clusters.values(), table.sources, table.rows.values(), self._clock.now_s()),
             services=tuple(
                 service_view(row, self._rtt, self._in_force(), self._clock.now_s())
@@ -141,6 +148,7 @@ class ControllerOperations:
         )
 
     async def confirm(self, confirm_id: str) -> DoneView:
+        self._require_leadership()
         if confirm_id.startswith(CLUSTER_ID):
             return self._confirm_cluster(confirm_id.removeprefix(CLUSTER_ID))
         if confirm_id == HUB_ID and (self._propagation is not None or self._declares_doubtfully()):
@@ -148,6 +156,13 @@ class ControllerOperations:
         if not self._controller.publication.confirm(confirm_id):
             raise ConfigError(f"nothing is held under {confirm_id}; `trafficfed status` lists what is")
         return DoneView(message=f"confirmed {confirm_id}: the change is carried out")
+
+    def _require_leadership(self) -> None:
+        """What is held is the leader's to let go. Raises ConfigError where this controller does not lead."""
+        view = self._leadership()
+        if view is not None and not view.leads:
+            who = f"controller {view.leader} leads: ask there" if view.leader else "no leader is known at the moment"
+            raise ConfigError(f"controller {view.name} does not lead; {who}")
 
     def _confirm_hub(self) -> DoneView:
         """What it places and what it declares are seen apart: whichever of them is held is taken."""
@@ -175,6 +190,7 @@ class ControllerOperations:
         return DoneView(message=f"cluster {name} is taken as it shows itself now; {len(source.missing)} services held")
 
     async def forget(self, cluster: str) -> DoneView:
+        self._require_leadership()
         table = self._controller.pipeline.table
         known = {*table.sources, *(e.cluster for row in table.rows.values() for e in row.endpoints)}
         if cluster not in known:

@@ -21,6 +21,7 @@ from trafficfed.model import Row, ServiceKey
 from trafficfed.observe import api_token, http_api, logs
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.metrics import Metrics
+from trafficfed.observe.views import LeadershipView
 from trafficfed.ordering import Accept
 from trafficfed.ports import Clock
 from trafficfed.reports import Report, ReportEvent
@@ -107,6 +108,10 @@ class Role(Protocol):
         """What the history of the table is called where it is another controller's."""
         ...
 
+    def view(self) -> LeadershipView | None:
+        """How it stands to its peers, None where there are none."""
+        ...
+
     def use(self, feed: FeedServer) -> None:
         """Whose followers these are."""
         ...
@@ -153,7 +158,7 @@ class Running:
         propagation = propagation_of(settings, self.clock, table)
         role = self._role = make_role(parts, table, [propagation.run] if propagation is not None else [])
         controller.keep_in(disk, *self._feeding(parts, role), *role.holders)
-        operations = operations_of(settings, controller, self.clock, journal, metrics, propagation, role.accept)
+        operations = operations_of(settings, parts, self.clock, journal, metrics, propagation, role.accept, role.view)
         token = api_token.ensure(settings.state_dir)
         serving = http_api.serving(operations, metrics, listen=settings.api, token=token, hosts=settings.api_hosts)
         async with serving as address, asyncio.TaskGroup() as tasks:
@@ -220,6 +225,9 @@ class Alone:
 
     def epoch(self) -> str:
         return ""
+
+    def view(self) -> LeadershipView | None:
+        return None
 
     def use(self, feed: FeedServer) -> None:
         """Nothing but the table is told to anybody."""

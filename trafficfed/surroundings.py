@@ -1,18 +1,21 @@
 """What stands around a controller: propagation, what people ask of it, and what it tells of itself."""
 
 import functools
+from collections.abc import Callable
 
 from trafficfed import registry
 from trafficfed.assembly import Parts, credentials_of
 from trafficfed.config.settings import Settings
 from trafficfed.controller import Controller
 from trafficfed.errors import ConfigError
+from trafficfed.layout import survivals_of
 from trafficfed.model import Client, ServiceKey
 from trafficfed.nameserver.whereabouts import Whereabouts
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.metrics import Gauges, Metrics
 from trafficfed.observe.object_events import ObjectEvents
 from trafficfed.observe.showing import no_rtt
+from trafficfed.observe.views import LeadershipView, VantageView
 from trafficfed.operations import ControllerOperations
 from trafficfed.ordering import Accept
 from trafficfed.ports import Clock
@@ -67,12 +70,13 @@ def object_events_of(parts: Parts) -> ObjectEvents:
 
 def operations_of(
     settings: Settings,
-    controller: Controller,
+    parts: Parts,
     clock: Clock,
     journal: Journal,
     metrics: Metrics | None,
     propagation: Propagation | None = None,
     accept: Accept | None = None,
+    leadership: Callable[[], LeadershipView | None] = lambda: None,
 ) -> ControllerOperations:
     served = settings.nameserver
     places = Whereabouts(served.places, served.mmdb) if served else Whereabouts()
@@ -84,7 +88,7 @@ def operations_of(
             raise ConfigError(f"client {address}: not an IP address") from None
 
     return ControllerOperations(
-        controller,
+        parts.controller,
         {cluster.name: cluster for cluster in settings.clusters},
         settings.owner,
         clock,
@@ -93,4 +97,24 @@ def operations_of(
         locate,
         propagation,
         accept,
+        survivals_of(settings, {name: each.capabilities for name, each in parts.providers.items()}),
+        leadership,
+        lambda: vantage_views(parts, clock),
+    )
+
+
+def vantage_views(parts: Parts, clock: Clock) -> tuple[VantageView, ...]:
+    """The probers that report here."""
+    if parts.desk is None:
+        return ()
+    distrusted = parts.controller.pipeline.records.distrusted
+    return tuple(
+        VantageView(
+            name=each.name,
+            cluster=each.cluster,
+            connected=each.connected,
+            distrusted=each.name in distrusted,
+            heard_s=max(0.0, clock.now_s() - each.heard_s),
+        )
+        for each in parts.desk.reporting
     )

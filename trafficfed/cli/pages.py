@@ -18,6 +18,7 @@ from trafficfed.observe.views import (
     StatusView,
     SurvivalView,
     TargetView,
+    VantageView,
     VersionView,
     View,
 )
@@ -92,6 +93,7 @@ def _status(view: StatusView, sheet: _Page) -> Iterator[str]:
     yield sheet.text(Cell(view.owner, "title"), *_standing(view), f"  generation {view.generation}, term {view.term}")
     for reason in view.not_ready:
         yield sheet.text("  ", reason)
+    yield from _leadership(view, sheet)
     yield from sheet.section(
         "Clusters",
         ("NAME", "FRESHNESS", "SINCE", "REGION", "CLUSTERSET", "ENDPOINTS", "MISSING", "REASON"),
@@ -112,6 +114,32 @@ def _status(view: StatusView, sheet: _Page) -> Iterator[str]:
     for service in view.services:
         yield from _service(service, view.at_s, sheet)
     yield from _rest_of_status(view, sheet)
+
+
+def _leadership(view: StatusView, sheet: _Page) -> Iterator[str]:
+    if (among := view.leadership) is not None:
+        role = (
+            Cell("leads", "good") if among.leads else Cell(among.standing, "doubt" if among.standing == "alone" else "")
+        )
+        leader = "" if among.leads or not among.leader else f"  {among.leader} leads"
+        kept = f"  table kept in {', '.join(among.kept) or 'no elector yet'}" if among.leads else ""
+        yield sheet.text("  ", f"controller {among.name} ", role, leader, kept)
+        for told in (*((among.reason,) if among.reason and not among.leader else ()), *among.unkept):
+            yield sheet.text("  ", told)
+        if among.overlaid:
+            yield sheet.text("  ", f"{among.overlaid} services are judged otherwise here than by the last leader")
+    if view.vantages:
+        yield from sheet.section(
+            "Vantages",
+            ("NAME", "CLUSTER", "STANDING", "HEARD"),
+            [(each.name, each.cluster, _vantage(each), duration(each.heard_s)) for each in view.vantages],
+        )
+
+
+def _vantage(view: VantageView) -> Cell:
+    if view.distrusted:
+        return Cell("distrusted", "bad")
+    return Cell("reports", "good") if view.connected else Cell("silent", "doubt")
 
 
 def _standing(view: StatusView) -> tuple[str | Cell, ...]:
@@ -187,7 +215,9 @@ def _refusals(refusals: Sequence[RefusalView], sheet: _Page) -> Iterator[str]:
 
 
 def _survival(survival: Sequence[SurvivalView], sheet: _Page) -> Iterator[str]:
-    yield from sheet.section("Failover", ("",), [(Cell(each.text, "doubt" if each.losses else ""),) for each in survival])
+    yield from sheet.section(
+        "Failover", ("",), [(Cell(each.text, "doubt" if each.losses else ""),) for each in survival]
+    )
 
 
 def _held(held: Sequence[HeldView], sheet: _Page) -> Iterator[str]:

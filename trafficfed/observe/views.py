@@ -150,8 +150,39 @@ class EventView(View, frozen=True, kw_only=True):
     level: str = "info"
 
 
+class LeadershipView(View, frozen=True, kw_only=True):
+    """One controller among several: whether it leads, whom it knows to, and why it does not lead itself.
+
+    ``standing`` is leads, relays or alone; ``kept`` are the electors that have this leader's table, ``unkept`` those
+    that lag, with the reason; ``vantages`` are the probers that report here, ``overlaid`` counts the services that are
+    judged otherwise than the leader does.
+    """
+
+    name: str
+    standing: str
+    leads: bool
+    leader: str = ""
+    reason: str = ""
+    kept: tuple[str, ...] = ()
+    unkept: tuple[str, ...] = ()
+    overlaid: int = 0
+
+
+class VantageView(View, frozen=True, kw_only=True):
+    """One prober that reports here. ``heard_s`` ago it last did; ``distrusted`` while nothing that it sees counts."""
+
+    name: str
+    cluster: str = ""
+    connected: bool = True
+    distrusted: bool = False
+    heard_s: float = 0.0
+
+
 class StatusView(View, frozen=True, kw_only=True):
-    """Everything ``trafficfed status`` shows. ``live`` is False where it was read from the table on disk."""
+    """Everything ``trafficfed status`` shows. ``live`` is False where it was read from the table on disk.
+
+    ``leadership`` is there where the controller is one of several.
+    """
 
     owner: str
     at_s: float
@@ -160,6 +191,8 @@ class StatusView(View, frozen=True, kw_only=True):
     not_ready: tuple[str, ...] = ()
     term: int = 0
     generation: int = 0
+    leadership: LeadershipView | None = None
+    vantages: tuple[VantageView, ...] = ()
     clusters: tuple[ClusterView, ...] = ()
     services: tuple[ServiceView, ...] = ()
     refusals: tuple[RefusalView, ...] = ()

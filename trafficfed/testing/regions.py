@@ -9,6 +9,7 @@ Every method blocks. The first region also has the hub where there is one.
 """
 
 import contextlib
+import json
 import secrets
 import sys
 import time
@@ -120,7 +121,10 @@ class Region:
         if self.deployment.controller is None or not self.deployment.controller.running:
             return False
         body = self.deployment.get("/api/status")
-        return body is not None and bool(yaml.safe_load(body).get("leads"))
+        if body is None:
+            return False
+        leadership = json.loads(body).get("leadership") or {}
+        return bool(leadership.get("leads"))
 
 
 class Regions:
