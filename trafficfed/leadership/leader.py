@@ -8,7 +8,7 @@ from trafficfed.errors import ConfigError, TrafficfedError, Transient
 from trafficfed.leadership.candidate import Call, Candidate, Lost, Phase, Read, Won, Write
 from trafficfed.leadership.elector import Conflict, Elector, Seen
 from trafficfed.leadership.record import holder_of
-from trafficfed.leadership.sight import Rules
+from trafficfed.leadership.sight import DRIFT, Rules
 from trafficfed.ports import Clock
 from trafficfed.reports import LeadershipChanged, ProviderFailed, Report
 
@@ -203,8 +203,8 @@ def _require(electors: Sequence[Elector], lease_s: float, renew_s: float) -> Non
         raise ConfigError(f"electorate: {len(names)} electors are given; name one or three, as two outlive no loss")
     if len(set(names)) < len(names):
         raise ConfigError(f"electorate: {', '.join(sorted(names))} are not all different; name each place once")
-    if not 0 < renew_s <= lease_s / 4:
+    if not 0 < 3 * renew_s <= (1 - DRIFT) * lease_s:
         raise ConfigError(
             f"electorate: a lease of {lease_s:g} s renewed every {renew_s:g} s leaves no room for failures; "
-            f"renew at least four times within a lease"
+            f"renew at least every {(1 - DRIFT) * lease_s / 3:.2g} s"
         )

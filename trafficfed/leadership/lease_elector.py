@@ -57,7 +57,7 @@ class Api(Reader, Protocol):
 class LeaseElector:
     """``name`` is the same at every controller. A transport of its own keeps long lists of others out of its way."""
 
-    def __init__(self, name: str, api: Api, clock: Clock, namespace: str = NAMESPACE, lease: str = LEASE) -> None:
+    def __init__(self, name: str, api: Api, namespace: str = NAMESPACE, *, clock: Clock, lease: str = LEASE) -> None:
         self._name, self._api, self._clock = name, api, clock
         self._namespace, self._lease = namespace, lease
         self._known: tuple[str, str] | None = None

@@ -32,14 +32,14 @@ class ZoneElector:
     Raises ConfigError where the provider has no atomic compare-and-set.
     """
 
-    def __init__(self, name: str, provider: Provider, zone: str, provider_name: str) -> None:
+    def __init__(self, name: str, provider: Provider, zone: str) -> None:
         if provider.capabilities.fence != "atomic":
             raise ConfigError(
-                f"electorate: {name}: a zone elector needs a provider with atomic compare-and-set, which "
-                f"{provider_name} is not (fence: {provider.capabilities.fence}): use one of kind rfc2136, route53 or "
-                "google, or a cluster as elector"
+                f"electorate: {name}: a zone elector needs a provider with atomic compare-and-set, and its "
+                f"provider has none (fence: {provider.capabilities.fence}): use one of kind rfc2136, route53 or google, "
+                "or a cluster as elector"
             )
-        self._name, self._provider, self._zone, self._provider_name = name, provider, zone, provider_name
+        self._name, self._provider, self._zone = name, provider, zone
         self._floor_s = provider.capabilities.ttl_floor
 
     @property
@@ -57,7 +57,7 @@ class ZoneElector:
         wanted = leader_set(self._zone, record, max(TTL_S, self._floor_s))
         change = NameChange(name=wanted.name, before=standing, after=(wanted,), reason="who leads")
         (result,) = await self._provider.apply(self._zone, (change,), deadline_s)
-        where = f"{wanted.name} at {self._provider_name}"
+        where = f"{wanted.name} at {self._name}"
         match result.outcome:
             case Outcome.CONFLICT:
                 raise Conflict(f"{where}: {result.message}")
@@ -73,7 +73,7 @@ class ZoneElector:
         record = parse_record(standing)
         if record is None:
             raise Refused(
-                f"{standing.name} at {self._provider_name} holds {', '.join(standing.values)}, which is no record of a "
+                f"{standing.name} at {self._name} holds {', '.join(standing.values)}, which is no record of a "
                 "leadership: delete it if nobody needs it"
             )
         return Seen(record, msgspec.json.encode(standing).decode())
