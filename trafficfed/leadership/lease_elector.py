@@ -10,18 +10,20 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from trafficfed.errors import Refused, Transient
 from trafficfed.kubernetes_api.failures import Rejected, Unavailable
-from trafficfed.kubernetes_api.identity import server_uid
-from trafficfed.kubernetes_api.transport import NO_PARAMS, Params, Reader
+from trafficfed.kubernetes_api.identity import PATH, Namespace
+from trafficfed.kubernetes_api.transport import NO_PARAMS, Params
 from trafficfed.kubernetes_api.wire import Meta, Wire
 from trafficfed.leadership.elector import Conflict, Seen
 from trafficfed.leadership.record import Record, joined, parted
 from trafficfed.ports import Clock
+
+T = TypeVar("T")
 
 NAMESPACE = "trafficfed"
 LEASE = "trafficfed-leader"
@@ -39,8 +41,12 @@ class Lease(Wire, frozen=True):
     spec: LeaseSpec = LeaseSpec()
 
 
-class Api(Reader, Protocol):
-    """What it needs of an API server: reading, and single requests. ``Transport`` is one."""
+class Api(Protocol):
+    """What it needs of an API server. ``Transport`` is one."""
+
+    async def get_json(self, path: str, type: type[T], params: Params = NO_PARAMS) -> T:
+        """Raises Transient or Refused."""
+        ...
 
     async def request(
         self,
@@ -137,7 +143,7 @@ class LeaseElector:
     async def _place_uid(self, lease_uid: str) -> str:
         """The cluster's UID and the Lease's. A known Lease is still in the cluster where it was found before."""
         if self._known is None or not lease_uid or self._known[1] != lease_uid:
-            self._known = (await server_uid(self._api), lease_uid)
+            self._known = ((await self._api.get_json(PATH, Namespace)).metadata.uid, lease_uid)
         return "/".join(self._known)
 
     def _path(self) -> str:

@@ -36,8 +36,8 @@ class ZoneElector:
         if provider.capabilities.fence != "atomic":
             raise ConfigError(
                 f"electorate: {name}: a zone elector needs a provider with atomic compare-and-set, and its "
-                f"provider has none (fence: {provider.capabilities.fence}): use one of kind rfc2136, route53 or google, "
-                "or a cluster as elector"
+                f"provider has none (fence: {provider.capabilities.fence}): use one of kind rfc2136, route53 or "
+                "google, or a cluster as elector"
             )
         self._name, self._provider, self._zone = name, provider, zone
         self._floor_s = provider.capabilities.ttl_floor
