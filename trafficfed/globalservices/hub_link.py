@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from http import HTTPStatus
 from random import Random
 from typing import Never, TypeVar
@@ -40,15 +41,24 @@ class Defined:
         self._reader = reader
 
     async def get_json(self, path: str, type: type[T], params: Params = NO_PARAMS) -> T:
-        try:
+        with _told(path):
             return await self._reader.get_json(path, type, params)
-        except Rejected as error:
-            if error.status == HTTPStatus.NOT_FOUND and path == PATH:
-                raise Rejected(UNDEFINED, error.status) from None
-            raise
 
-    def stream(self, path: str, params: Params) -> AsyncGenerator[list[bytes], None]:
-        return self._reader.stream(path, params)
+    async def stream(self, path: str, params: Params) -> AsyncGenerator[list[bytes], None]:
+        with _told(path):
+            async with aclosing(self._reader.stream(path, params)) as batches:
+                async for batch in batches:
+                    yield batch
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    try:
+        yield
+    except Rejected as error:
+        if error.status == HTTPStatus.NOT_FOUND and path == PATH:
+            raise Rejected(UNDEFINED, error.status) from None
+        raise
 
 
 class HubLink:
