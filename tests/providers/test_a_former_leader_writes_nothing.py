@@ -159,6 +159,26 @@ async def test_what_was_on_its_way_when_the_newer_one_took_over_does_not_arrive(
         assert failure.message.startswith(f"another controller leads: the fence {fence_name(ZONE)} no longer says")
 
 
+async def test_not_even_names_arrive_that_nobody_else_has(place: Place) -> None:
+    """Nothing but the fence stands in their way: no record of theirs was read, and none is there."""
+    async with place.pair() as (older, link, newer), older.leading(3):
+        older.want("web", FIRST)
+        await older.until(Published, 1)
+        link.hold()
+        for label in NAMES:
+            older.want(label, OLD)
+        await link.until_held()
+        newer.want("web", FIRST)
+        newer.want("shop", NEW)
+        async with newer.leading(4):
+            await newer.until(Published, 1)
+            records, writes = place.records(), place.writes()
+            link.let_go()
+            await older.until_fenced()
+        assert (place.records(), place.writes()) == (records, writes)
+        assert older.fenced == [4]
+
+
 async def test_one_that_is_fenced_writes_nothing_more_until_it_leads_again(place: Place) -> None:
     async with place.pair() as (first, _, second):
         async with first.leading(3), second.leading(4):

@@ -60,6 +60,8 @@ class TcpLink:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._to_server(reader, server_writer), name="to the server")
                 group.create_task(_pass_on(server_reader, writer), name="to the client")
+        except asyncio.CancelledError:
+            return  # our own end; the streams of Python 3.11 take a cancelled handler for a mistake
         finally:
             for end in (writer, server_writer):
                 end.close()
