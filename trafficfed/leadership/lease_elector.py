@@ -143,7 +143,10 @@ class LeaseElector:
     async def _place_uid(self, lease_uid: str) -> str:
         """The cluster's UID and the Lease's. A known Lease is still in the cluster where it was found before."""
         if self._known is None or not lease_uid or self._known[1] != lease_uid:
-            self._known = ((await self._api.get_json(PATH, Namespace)).metadata.uid, lease_uid)
+            cluster_uid = (await self._api.get_json(PATH, Namespace)).metadata.uid
+            if not cluster_uid:
+                raise Transient(f"{self._name}: the kube-system namespace has no UID yet")
+            self._known = (cluster_uid, lease_uid)
         return "/".join(self._known)
 
     def _path(self) -> str:
