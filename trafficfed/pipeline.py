@@ -36,6 +36,7 @@ from trafficfed.model import (
 from trafficfed.overlay import Overlay
 from trafficfed.reports import (
     ClusterChanged,
+    Controlled,
     Decided,
     RefusalCleared,
     ReportEvent,
@@ -271,7 +272,7 @@ class Pipeline:
         folded = self._frozen.hold(folds, self.table, self.controls, now_s)
         self._folding = {key for each in folded.values() for key in each.again}
         settling = _Settling(self, folded, now_s, overlay)
-        reports = [*self._sources_changed(), *self._refusals_changed(folded)]
+        reports = [*self._sources_changed(), *self._controls_changed(now_s), *self._refusals_changed(folded)]
         rows, removed = settling.run()
         return Step(
             delta=self._commit(rows, removed),
@@ -364,6 +365,12 @@ class Pipeline:
             before = self.table.sources.get(name)
             if before is None or (before.freshness, before.reason) != (source.freshness, source.reason):
                 yield ClusterChanged(name, source.freshness, source.reason)
+
+    def _controls_changed(self, now_s: float) -> Iterable[ReportEvent]:
+        before, now = self.table.controls, self.table.controls if self._controls is None else self._controls
+        ended = (each for each in before if each not in now and not (each.until_s and each.until_s <= now_s))
+        yield from (Controlled(each, begins=False) for each in ended)
+        yield from (Controlled(each, begins=True) for each in now if each not in before)
 
     def _refusals_changed(self, folded: Mapping[ServiceKey, Folded]) -> Iterable[ReportEvent]:
         for key, each in folded.items():

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from trafficfed.model import (
     Freshness,
     Observation,
+    OperatorControl,
     Outcome,
     Refusal,
     ServiceKey,
@@ -109,6 +110,13 @@ class ProviderFailed(Value, frozen=True):
     retry_s: float
 
 
+class Controlled(Value, frozen=True):
+    """An operator control came into force, or was ended before its time."""
+
+    control: OperatorControl
+    begins: bool
+
+
 class LeadershipChanged(Value, frozen=True):
     """Who leads changed, as seen from here, or why this controller does not. ``leader`` is empty while unknown."""
 
@@ -120,6 +128,7 @@ class LeadershipChanged(Value, frozen=True):
 
 ReportEvent = (
     ClusterChanged
+    | Controlled
     | Observed
     | ProbeImpossible
     | VerdictChanged

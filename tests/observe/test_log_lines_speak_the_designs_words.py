@@ -10,13 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from trafficfed.model import Freshness, HealthCheck, Observation, Outcome, Refusal, ServiceKey, State, Target, Verdict
+from trafficfed.model import (
+    Freshness,
+    HealthCheck,
+    Observation,
+    OperatorControl,
+    Outcome,
+    Refusal,
+    ServiceKey,
+    State,
+    Target,
+    Verdict,
+)
 from trafficfed.observe.lines import line
 from trafficfed.observe.logs import LogReports, adopt_stdlib, logger
 from trafficfed.ports import Clock
 from trafficfed.reports import (
     Braked,
     ClusterChanged,
+    Controlled,
     Decided,
     LeadershipChanged,
     Observed,
@@ -104,6 +116,16 @@ SPOKEN: list[tuple[ReportEvent, str, str]] = [
         ProviderFailed("bind", "fed.test", "timed out", 2.0),
         "warning",
         "provider-failed: provider=bind zone=fed.test message='timed out' retry_s=2",
+    ),
+    (
+        Controlled(OperatorControl(kind="drain", cluster="eu", who="ann", why="new kernel", id="7f3a90c1"), True),
+        "info",
+        "control: id=7f3a90c1 what=drain cluster=eu by=ann why='new kernel'",
+    ),
+    (
+        Controlled(OperatorControl(kind="freeze", service="prod/shop/web", until_s=1.8e9, id="7f3a90c2"), False),
+        "info",
+        "control: id=7f3a90c2 what='freeze ended' service=prod/shop/web until=2027-01-15T08:00:00Z",
     ),
     (
         LeadershipChanged(False, 7, "eu", "eu leads"),

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 
 from trafficfed.model import OperatorControl
+from trafficfed.reports import Controlled
 from trafficfed.testing.folding import balanced
 from trafficfed.testing.piping import PipedFleet
 
@@ -191,6 +192,23 @@ def test_a_control_is_decided_only_for_what_it_concerns() -> None:
     ordered(fleet, OperatorControl(kind="drain", cluster="eu"))
     assert fleet.last.decided == (fleet.key("web"),)
     assert fleet.answer("web") == ("198.51.100.1",)
+
+
+def test_who_ordered_what_is_told_when_it_begins_and_when_it_is_ended() -> None:
+    fleet = serving()
+    drain = OperatorControl(kind="drain", cluster="eu", until_s=fleet.now_s + 10.0)
+    told = len(fleet.reports)
+    ordered(fleet, drain)
+    ordered(fleet, drain, EVERYTHING)
+    ordered(fleet, drain)
+    fleet.wait(11.0)
+    ordered(fleet)
+    controlled = [each for each in fleet.reports[told:] if isinstance(each, Controlled)]
+    assert controlled == [
+        Controlled(drain, begins=True),
+        Controlled(EVERYTHING, begins=True),
+        Controlled(EVERYTHING, begins=False),
+    ], "what ends by itself was told with its end"
 
 
 EVENTS = st.lists(

@@ -1,9 +1,12 @@
 """What happened, as one line a person reads: shared by the log, the journal and the live view."""
 
+from datetime import UTC, datetime
+
 from trafficfed.model import Freshness, Outcome, Refusal, State, Value, Verdict
 from trafficfed.reports import (
     Braked,
     ClusterChanged,
+    Controlled,
     Decided,
     LeadershipChanged,
     Observed,
@@ -53,6 +56,8 @@ def line(event: ReportEvent) -> Line:
             return Line("warning", "refused", _refusal(refusal))
         case RefusalCleared(refusal):
             return Line("info", "refusal-cleared", _refusal(refusal)[:-1])
+        case Controlled():
+            return _controlled(event)
         case LeadershipChanged(leads, term, leader, reason):
             who = (("leads", str(leads).lower()), ("term", term), ("leader", leader), ("reason", reason))
             return Line("info", "leadership", who)
@@ -85,6 +90,21 @@ def _cluster(event: ClusterChanged) -> Line:
     level = "info" if event.freshness is Freshness.FRESH else "warning"
     facts = (("cluster", event.cluster), ("freshness", str(event.freshness)), ("reason", event.reason))
     return Line(level, "cluster", facts)
+
+
+def _controlled(event: Controlled) -> Line:
+    control = event.control
+    until = datetime.fromtimestamp(control.until_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if control.until_s else ""
+    facts = (
+        ("id", control.id),
+        ("what", control.kind if event.begins else f"{control.kind} ended"),
+        ("cluster", control.cluster),
+        ("service", control.service),
+        ("by", control.who),
+        ("why", control.why),
+        ("until", until),
+    )
+    return Line("info", "control", facts)
 
 
 def _observed(event: Observed) -> Line:
