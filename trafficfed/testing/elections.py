@@ -215,7 +215,7 @@ class Controller:
 
 
 class World:
-    """True time, places, and a controller for each of ``rates``. ``leaderships`` are (when, who, term), oldest first."""
+    """True time, places, and a controller for each rate. ``leaderships`` are (when, who, term), the oldest first."""
 
     def __init__(self, seed: int, places: Sequence[str], rates: Sequence[float], lossy: float = 0.0) -> None:
         self.random = Random(seed)
@@ -265,7 +265,7 @@ class World:
             self.at(self.now_s + seconds, lambda: setattr(place, "up", True))
 
     def forget(self, place: Place, how: Callable[[], None]) -> None:
-        """Have a minority forget: not before votes that were lost last time have run out, nor the newest term with it."""
+        """Have a minority forget: not before the votes lost last time have run out, nor the newest term with it."""
         others = [each for each in self.places.values() if each is not place]
         soon = self.now_s < self._forgot_s + RESTORE_S + 1.2 * LEASE_S
         if soon or not place.up or len(others) < 2 or any(not each.up or each.term < self.term for each in others):
