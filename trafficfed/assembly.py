@@ -98,7 +98,7 @@ def assemble(
     homes = {vantage.name: vantage.cluster} if vantage.cluster else {}
     homes |= {each.name: each.cluster for each in settings.vantages if each.cluster}
     records = Records(homes, clock.now_s())
-    providers = {name: _provider(settings, name) for name in settings.providers}
+    providers = {name: provider_of(settings, name) for name in settings.providers}
     controller = Controller(
         Pipeline(table, inventory, records, clusters, names.addresses, leads=among is None),
         _publication(settings, providers, clock, report, is_followed),
@@ -135,7 +135,8 @@ def assemble(
     return Parts(controller, prober, names, anchors, hub, statuses, connections, providers, desk)
 
 
-def _provider(settings: Settings, name: str) -> Provider:
+def provider_of(settings: Settings, name: str) -> Provider:
+    """A configured provider, made anew. Raises ConfigError with its place in the file."""
     configured = settings.providers[name]
     try:
         return registry.provider_kind(configured.kind).from_settings(name, configured.options)

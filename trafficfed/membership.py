@@ -2,11 +2,11 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
-from trafficfed.assembly import Parts, credentials_of
-from trafficfed.config.settings import LeadershipSettings, Settings
+from trafficfed.assembly import Parts, credentials_of, provider_of
+from trafficfed.config.settings import ElectorSettings, LeadershipSettings, Settings
 from trafficfed.controller import Holder
 from trafficfed.feed.client import Following
 from trafficfed.feed.messages import Resume, Standing
@@ -17,6 +17,8 @@ from trafficfed.kubernetes_api.late_transport import LateTransport
 from trafficfed.kubernetes_api.mirror_place import ConfigMapPlace
 from trafficfed.leadership.elector import Elector
 from trafficfed.leadership.leader import Leadership
+from trafficfed.leadership.lease_elector import LeaseElector
+from trafficfed.leadership.zone_elector import ZoneElector
 from trafficfed.mirroring import Mirror, newest
 from trafficfed.observe.views import LeadershipView
 from trafficfed.ports import Clock, Provider
@@ -38,7 +40,8 @@ class Places:
     """The electors as ways into clusters: each has a Lease and a copy of the table."""
 
     def __init__(self, settings: Settings, among: LeadershipSettings, clock: Clock) -> None:
-        self._among, self._owner = among, settings.owner
+        self._settings, self._among, self._clock = settings, among, clock
+        self._providers: list[Provider] = []
         self._apis = {
             place.name: LateTransport(
                 place.cluster,
@@ -49,26 +52,27 @@ class Places:
         }
         self.mirrors = tuple(ConfigMapPlace(name, api, among.namespace) for name, api in self._apis.items())
 
-    def electors(self, providers: Mapping[str, Provider]) -> tuple[Elector, ...]:
+    def electors(self) -> tuple[Elector, ...]:
         """One voice each. Raises ConfigError for a zone whose provider cannot compare before it writes."""
-        from trafficfed.leadership.lease_elector import LeaseElector
-        from trafficfed.leadership.zone_elector import ZoneElector
+        return tuple(map(self._elector, self._among.electorate))
 
-        return tuple(
-            LeaseElector(place.name, self._apis[place.name], self._among.namespace)
-            if place.cluster
-            else ZoneElector(place.name, providers[place.provider], place.zone)
-            for place in self._among.electorate
-        )
+    def _elector(self, place: ElectorSettings) -> Elector:
+        if place.cluster:
+            return LeaseElector(place.name, self._apis[place.name], self._among.namespace, clock=self._clock)
+        provider = provider_of(self._settings, place.provider)  # its own: a long batch would hold up a renewal
+        self._providers.append(provider)
+        return ZoneElector(place.name, provider, place.zone)
 
     async def newest(self, disk: Snapshot | None, deadline_s: float) -> tuple[Snapshot | None, bool]:
         """The newest table there is, and whether all answered that there is none: a new fleet."""
-        loaded = await newest(self.mirrors, disk, deadline_s, key=self._among.key, owner=self._owner)
+        loaded = await newest(self.mirrors, disk, deadline_s, key=self._among.key, owner=self._settings.owner)
         return loaded.snapshot, loaded.is_new_fleet
 
     async def close(self) -> None:
         for api in self._apis.values():
             await api.close()
+        for provider in self._providers:
+            await provider.close()
 
 
 class Fed:
@@ -121,7 +125,7 @@ class Membership:
         self.leadership = Leadership(
             among.name,
             settings.owner,
-            places.electors(parts.providers),
+            places.electors(),
             clock,
             won=lambda term: self.leading.won(term),
             lost=lambda why: self.leading.lost(why),
