@@ -11,7 +11,7 @@ import pytest
 from trafficfed.errors import Refused
 from trafficfed.feed.notes import Note
 from trafficfed.nameserver.keep import Keeper, read, written_s
-from trafficfed.table.disk import SNAPSHOT, DiskLog, load
+from trafficfed.table.disk import JOURNAL, SNAPSHOT, DiskLog, load
 from trafficfed.table.table import Table
 from trafficfed.testing.sample_zone import ROWS, US, anyone, service_row
 
@@ -141,3 +141,20 @@ def test_the_age_of_what_is_there_is_known(tmp_path: Path) -> None:
         os.utime(path, (1000.0, 1000.0))
     os.utime(tmp_path / SNAPSHOT, (1234.0, 1234.0))
     assert written_s(tmp_path) == 1234.0
+
+
+def test_what_is_read_stays_as_old_as_it_was(tmp_path: Path) -> None:
+    """However often the process is started: to begin with a table is not to hear that it is current."""
+    kept(tmp_path)
+    for path in tmp_path.glob("table.*"):
+        os.utime(path, (1234.0, 1234.0))
+    for _ in range(2):
+        table, log = read(tmp_path, list[Note]().append)
+        assert log is not None
+        assert written_s(tmp_path) == 1234.0
+        delta = table.commit(removed=[ROW.key])
+        if delta is not None:
+            log.append(delta)
+            assert written_s(tmp_path) > 1234.0
+            os.utime(tmp_path / JOURNAL, (1234.0, 1234.0))
+        log.close()

@@ -128,6 +128,7 @@ class Following:
 
     def restart(self) -> None:
         """Drop all connections and join again: what is heard next is new, not left over from before a pause."""
+        self._leave()
         self._choice.restart(_now_s())
         self._links.restart()
 

@@ -23,17 +23,22 @@ class Link:
         self.address = address
         self._channel = channel
         self._writer = writer
+        self._dropped = False
 
     async def send(self, message: Message) -> None:
         """Send one message. Raises Transient where the connection is gone or stuck."""
         await self._channel.send(encode(message))
 
     async def receive(self, silence_s: float) -> Message:
-        """The next message. Raises Transient or NotAuthentic."""
-        return await self._channel.receive(silence_s)
+        """The next message. Raises Transient or NotAuthentic; nothing that came before a drop is read after it."""
+        message = await self._channel.receive(silence_s)
+        if self._dropped:
+            raise Transient("the connection was dropped, to be made anew")
+        return message
 
     def drop(self) -> None:
         """End it at once; it is soon made anew."""
+        self._dropped = True
         self._writer.transport.abort()
 
 

@@ -1,13 +1,14 @@
 """The name server's table on disk, written off the loop, so that a slow disk delays no answer."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from trafficfed.errors import Refused, Transient
 from trafficfed.feed.notes import Note, Tell
-from trafficfed.table.disk import DiskLog, load
+from trafficfed.table.disk import JOURNAL, SNAPSHOT, DiskLog, load
 from trafficfed.table.table import Delta, Snapshot, Table
 
 RETRY_S = 5.0  # after the disk refused a write
@@ -24,7 +25,12 @@ def read(directory: Path, tell: Tell) -> tuple[Table, DiskLog | None]:
     except Refused as error:
         tell(Note("TableDamaged", f"{error}; starting without it, a controller's table will replace it"))
         return Table(), None
-    return table, DiskLog(directory, table.snapshot())
+    before_s = written_s(directory)
+    log = DiskLog(directory, table.snapshot())
+    if before_s:  # what was written anew is as old as it was: its age must not begin with this process
+        for path in _files(directory):
+            os.utime(path, (before_s, before_s))
+    return table, log
 
 
 class Keeper:
@@ -97,4 +103,8 @@ class Keeper:
 
 def written_s(directory: Path) -> float:
     """When the table on disk last changed, in UTC seconds; 0 where there is none."""
-    return max((path.stat().st_mtime for path in directory.glob("table.*") if path.is_file()), default=0.0)
+    return max((path.stat().st_mtime for path in _files(directory)), default=0.0)
+
+
+def _files(directory: Path) -> list[Path]:
+    return [path for name in (SNAPSHOT, JOURNAL) if (path := directory / name).is_file()]
