@@ -21,6 +21,7 @@ from trafficfed.model import Row, ServiceKey
 from trafficfed.observe import api_token, http_api, logs
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.metrics import Metrics
+from trafficfed.observe.propagation_metrics import PropagationMetrics
 from trafficfed.observe.views import LeadershipView
 from trafficfed.ordering import Accept
 from trafficfed.ports import Clock
@@ -156,6 +157,8 @@ class Running:
         metrics = Metrics(functools.partial(gauges_of, controller))
         self._reports.listeners += [metrics, journal, object_events_of(parts)]
         propagation = propagation_of(settings, self.clock, table)
+        if propagation is not None:
+            PropagationMetrics(metrics.registry, propagation)
         role = self._role = make_role(parts, table, [propagation.run] if propagation is not None else [])
         controller.keep_in(disk, *self._feeding(parts, role), *role.holders)
         operations = operations_of(settings, parts, self.clock, journal, metrics, propagation, role.accept, role.view)

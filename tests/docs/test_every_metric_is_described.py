@@ -13,6 +13,8 @@ from trafficfed.nameserver.metrics import Collector
 from trafficfed.nameserver.status import Numbers
 from trafficfed.observe import series
 from trafficfed.observe.metrics import Gauges, Metrics
+from trafficfed.observe.propagation_metrics import PropagationMetrics
+from trafficfed.testing.idle_propagation import Idle
 from trafficfed.testing.pages import ROOT, code, page
 
 PAGE = page("docs/operations.md")
@@ -52,6 +54,16 @@ def counted() -> Iterator[Described]:
                 yield as_exposed(family, labels)
 
 
+def of_propagation() -> Iterator[Described]:
+    registry = CollectorRegistry()
+    metrics = PropagationMetrics(registry, Idle())
+    for collector in (metrics.steps, metrics.delay):
+        for family in collector.collect():
+            yield as_exposed(family, frozenset(collector._labelnames))
+    for family in metrics.collect():
+        yield as_exposed(family, frozenset(label for sample in family.samples for label in sample.labels))
+
+
 def written_by_hand() -> Iterator[Described]:
     for family in (*series.of_rows(()), *series.of_sources(()), *series.LastProbes().families()):
         yield family.name, "gauge", frozenset(family.labels)
@@ -70,7 +82,7 @@ def as_exposed(family: Metric, labels: frozenset[str]) -> Described:
 
 
 def test_every_metric_is_described_with_type_and_labels_and_no_other() -> None:
-    assert described() == {*counted(), *written_by_hand(), *of_a_name_server()}
+    assert described() == {*counted(), *of_propagation(), *written_by_hand(), *of_a_name_server()}
 
 
 def test_every_metric_that_any_page_names_exists() -> None:

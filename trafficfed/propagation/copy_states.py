@@ -38,6 +38,10 @@ class CopyStates:
                 self._troubled[name, key] = state
         return True
 
+    def put_one(self, state: CopyState) -> None:
+        """How one copy stands now, the object's others as before."""
+        self.put(state.object, {**self.of(state.object), state.cluster: state})
+
     def drop(self, key: ObjectKey) -> None:
         """An object has no copies any more."""
         for name, state in self._of.pop(key, {}).items():

@@ -22,7 +22,7 @@ from trafficfed.propagation.records import Records, Write
 from trafficfed.propagation.settling import Deed, Settling, concerned, content_of
 from trafficfed.propagation.situation import Situation
 from trafficfed.propagation.standing import Standing, StatusWrite
-from trafficfed.propagation.troubles import Failure, Troubles
+from trafficfed.propagation.troubles import Failure, Place, Troubles
 from trafficfed.propagation.work import WorkQueue
 
 MOST_BULK = 32
@@ -81,6 +81,9 @@ class Engine:
         self._choosing = Choosing(self._situation, self.standing, self._touch)
         self._settling = Settling(self._situation, self._choosing, self.standing, self._troubles, self._touch)
         self._record_again_s: float | None = None
+        self._arrived: list[Apply] = []
+        self._told_s: dict[ObjectKey, float] = {}
+        self._began_s: dict[Place, float] = {}
 
     @property
     def records(self) -> Records | None:
@@ -96,6 +99,8 @@ class Engine:
         is_list = isinstance(event, Listed)
         for key in objects:
             self._queue.add(key, urgent=not is_list and self._situation.assignment(key) is not None)
+            if not is_list:
+                self._told_s.setdefault(key, now_s)
         self._choosing.marked |= policies
         for policy in policies:
             self.standing.touch(policy, now_s)
@@ -110,6 +115,8 @@ class Engine:
         before = member.reachable, member.tried
         for key in member.take(kind, event):
             self._troubles.moved((cluster, key))
+            if (cluster, key) in self._settling.under_way:
+                continue  # mostly our own step's doing, whose answer says more; that is compared with this
             if self._situation.assignment(key) is not None:
                 self._queue.add(key, urgent=not isinstance(event, Listed))
                 self._settling.copies_changed()
@@ -187,9 +194,16 @@ class Engine:
     def done(self, deed: Deed, answer: bytes) -> None:
         """A member took a step; ``answer`` is the object as it then stood."""
         member = self.members[deed.cluster]
+        self._began_s.pop((deed.cluster, deed.object), None)
         match deed:
-            case Apply():
-                member.wrote(deed.object, answer, deed.hash)
+            case Apply() if member.wrote(deed.object, answer, deed.hash):
+                self._troubles.over((deed.cluster, deed.object))
+                if self._settling.ended((deed.cluster, deed.object)):
+                    self._queue.add(deed.object, urgent=True)
+                else:
+                    self._arrived.append(deed)
+                self._settling.copies_changed()
+                return
             case Delete():
                 member.ending(deed.object)
             case Release():
@@ -213,7 +227,7 @@ class Engine:
         self._ended(deed)
 
     def _ended(self, deed: Deed, *, urgent: bool = False) -> None:
-        self._settling.under_way.pop((deed.cluster, deed.object), None)
+        self._settling.ended((deed.cluster, deed.object))
         self._queue.add(deed.object, urgent=urgent)
         self._settling.copies_changed()
 
@@ -226,19 +240,44 @@ class Engine:
         for cluster, key in self._troubles.due(now_s):
             self.members[cluster].forget_strange(key)
             self._touch(key)
+        self._arrive(now_s)
         self._choosing.run(now_s)
         self._settling.overdue(now_s)
         self._settling.begin()
         jobs: list[Job] = []
         for key, urgent in self._queue.take(min(MOST_BULK, self._free)):
-            jobs += (Job(deed=deed, urgent=urgent) for deed in self._settling.settle(key, urgent, now_s))
+            deeds = self._settling.settle(key, urgent, now_s)
+            jobs += (Job(deed=deed, urgent=urgent) for deed in deeds)
+            self._time(key, deeds)
         for job in jobs:
             self._settling.under_way[job.deed.cluster, job.deed.object] = job.urgent
         return Turn(records=self._record(now_s), jobs=tuple(jobs), statuses=self._say(now_s))
 
+    def _arrive(self, now_s: float) -> None:
+        """Most copies stand as they were applied, and then nothing of their object has to be decided again."""
+        arrived, self._arrived = self._arrived, []
+        for deed in arrived:
+            if not self._settling.arrive(deed, now_s):
+                self._queue.add(deed.object, urgent=True)
+
     @property
     def _at_work(self) -> bool:
         return self.records is not None and not self.hub.known.doubted
+
+    def _time(self, key: ObjectKey, deeds: Iterable[Deed]) -> None:
+        """Since when an object's steps are due: kept until they are done, however often they are tried."""
+        if self._settling.awaits(key):
+            return
+        told_s = self._told_s.pop(key, None)
+        if told_s is not None:
+            self._began_s |= {(deed.cluster, key): told_s for deed in deeds if isinstance(deed, Apply)}
+        if self._situation.assignment(key) is None:
+            for name in self.members:
+                self._began_s.pop((name, key), None)
+
+    def began_s(self, deed: Deed) -> float | None:
+        """When the hub told the change that a step carries out; None where it had another cause, or is done."""
+        return self._began_s.get((deed.cluster, deed.object)) if isinstance(deed, Apply) else None
 
     @property
     def _free(self) -> int:
@@ -262,9 +301,16 @@ class Engine:
         return now_s < self._situation.began_s + FIRST_LOOK_S and not self._situation.all_tried
 
     @property
+    def waiting(self) -> int:
+        """Objects that are to be looked at."""
+        return len(self._queue)
+
+    @property
     def busy(self) -> bool:
         """Whether another turn has work at once."""
-        return self._at_work and (self._queue.has_urgent or (bool(len(self._queue)) and self._free > 0))
+        if not self._at_work:
+            return False
+        return bool(self._arrived) or self._queue.has_urgent or (bool(len(self._queue)) and self._free > 0)
 
     def next_wake_s(self, now_s: float) -> float | None:
         """When time alone may change something."""
@@ -281,7 +327,7 @@ class Engine:
     def settled(self, now_s: float) -> bool:
         """Whether nothing is left to decide on what is seen now, and nothing is waited for that may soon be seen."""
         waits = self._choosing.next_s is not None or self._settling.measures or self._looks(now_s)
-        return self._at_work and not (len(self._queue) or self._choosing.marked or waits)
+        return self._at_work and not (len(self._queue) or self._arrived or self._choosing.marked or waits)
 
     # ------------------------------------------------------------------ marking
 

@@ -103,16 +103,19 @@ class MemberView:
 
     # ------------------------------------------------------------------ what our own writes tell
 
-    def wrote(self, key: ObjectKey, answer: bytes, hash: str) -> None:
-        """The member's answer to an apply: newer than any event about it so far, or not worth more."""
+    def wrote(self, key: ObjectKey, answer: bytes, hash: str) -> bool:
+        """The member's answer to an apply: whether it is newer than any event about it so far, so that this is how the
+        copy stands; else it is not worth more."""
         try:
             seen = read_copy(answer, MANAGER)
         except ConfigError:
-            return
+            return False
         revision = _number(seen.copy.resource_version)
         known = self._held.get(key)
-        if known is None or known.is_strange or revision >= known.revision:
-            self._held[key] = Held(revision, b"", seen, hash)
+        if known is not None and not known.is_strange and revision < known.revision:
+            return False
+        self._held[key] = Held(revision, b"", seen, hash)
+        return True
 
     def found(self, key: ObjectKey, body: bytes) -> None:
         """It stood there already, without our label."""

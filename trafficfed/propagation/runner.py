@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from random import Random
@@ -17,12 +18,14 @@ from trafficfed.model import Cluster, Freshness, Refusal, Source
 from trafficfed.ports import Clock
 from trafficfed.propagation.api import Connect, Open
 from trafficfed.propagation.capacity import Room
+from trafficfed.propagation.copy_states import Census
 from trafficfed.propagation.discover import Discovered
 from trafficfed.propagation.engine import MOST_UNDER_WAY, Engine, Job
 from trafficfed.propagation.hub_link import HubLink
 from trafficfed.propagation.member_link import RETRY_S, MemberLink, Rtt
 from trafficfed.propagation.memory import Remembered, remember, remembered
 from trafficfed.propagation.objects import DEFAULT_KINDS, TemplateKind
+from trafficfed.propagation.outcome import ABSENT, DONE, FOUND, Ended, Listener, step_of
 from trafficfed.propagation.rehearsal import UNLIMITED, WITHIN_S, Rehearsal, Rehearsed
 from trafficfed.propagation.settling import Deed
 from trafficfed.propagation.troubles import Failure
@@ -69,6 +72,7 @@ class Propagation:
         self._wake = asyncio.Event()
         self._hub = HubLink(settings.namespace, connect_hub, open, self.take_hub, self._wake.set, clock, self._random)
         self._log = logging.getLogger(__name__)
+        self.listener: Listener = _nobody
 
     # ------------------------------------------------------------------ operators
 
@@ -87,6 +91,33 @@ class Propagation:
             return self._hub.reason or self._reason
         known = self._engine.hub.known
         return self._engine.broken or ("" if known.freshness is Freshness.FRESH else known.reason)
+
+    @property
+    def freshness(self) -> Freshness:
+        """How far the hub is trusted; Stale too where nobody runs this."""
+        return Freshness.STALE if self._engine is None else self._engine.hub.known.freshness
+
+    @property
+    def census(self) -> Census:
+        """Copies by cluster, kind and reason (``InPlace`` of what is in order)."""
+        return Counter() if self._engine is None else self._engine.standing.copies.census
+
+    @property
+    def unseen(self) -> dict[str, str]:
+        """Of each member why not everything of it is seen; empty where it is."""
+        if self._engine is None:
+            return {}
+        return {name: member.unseen for name, member in self._engine.members.items()}
+
+    @property
+    def waiting(self) -> int:
+        """Objects that are still to be looked at."""
+        return 0 if self._engine is None else self._engine.waiting
+
+    @property
+    def hub_writes(self) -> int:
+        """Requests that wrote to the hub, all in all."""
+        return self._hub.writes
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
@@ -303,17 +334,29 @@ class Propagation:
         self._wake.set()
 
     def done(self, deed: Deed, answer: bytes) -> None:
+        self._count(deed, DONE, self._running.began_s(deed))
         self._running.done(deed, answer)
         self._wake.set()
 
     def absent(self, deed: Deed) -> None:
+        self._count(deed, ABSENT)
         self._running.absent(deed)
         self._wake.set()
 
     def found(self, deed: Deed, body: bytes) -> None:
+        self._count(deed, FOUND)
         self._running.found(deed, body)
         self._wake.set()
 
     def failed(self, deed: Deed, found: Failure) -> None:
+        self._count(deed, found.reason)
         self._running.failed(deed, found, self._clock.now_s())
         self._wake.set()
+
+    def _count(self, deed: Deed, outcome: str, began_s: float | None = None) -> None:
+        since_s = None if began_s is None else max(0.0, self._clock.now_s() - began_s)
+        self.listener(Ended(cluster=deed.cluster, step=step_of(deed), outcome=outcome, since_event_s=since_s))
+
+
+def _nobody(ended: Ended) -> None:
+    """Where nobody counts."""

@@ -51,6 +51,7 @@ class Settling:
         self._situation, self._choosing, self._standing = situation, choosing, standing
         self._troubles, self._touch = troubles, touch
         self.under_way: dict[Place, bool] = {}
+        self._overtaken: set[Place] = set()
         self._awaiting: dict[ObjectKey, bool] = {}
         self._measuring: dict[ObjectKey, float] = {}
         self._replacing: set[ObjectKey] = set()
@@ -64,6 +65,10 @@ class Settling:
         """Objects that waited for the hub to take their record, with whether they are urgent."""
         records = self._situation.known_records
         return [(key, self._awaiting.pop(key)) for key in list(self._awaiting) if records.is_recorded(key)]
+
+    def awaits(self, key: ObjectKey) -> bool:
+        """Whether an object waits for the hub to take its record."""
+        return key in self._awaiting
 
     @property
     def measures(self) -> bool:
@@ -147,6 +152,29 @@ class Settling:
             return False
         return hub.known.current and hub.selection.lists(key)
 
+    # ------------------------------------------------------------------ what became of it
+
+    def ended(self, place: Place) -> bool:
+        """A step had its answer; whether it was looked at again meanwhile, and waited for that."""
+        self.under_way.pop(place, None)
+        overtaken = place in self._overtaken
+        self._overtaken.discard(place)
+        return overtaken
+
+    def arrive(self, deed: Apply, now_s: float) -> bool:
+        """A copy was taken as it was applied. Whether that is still what it is to be, so that nothing else of its
+        object has to be looked at."""
+        key, situation = deed.object, self._situation
+        known, assignment = self._rendered.get(key), situation.assignment(key)
+        if known is None or assignment is None or assignment.leaving or key in self._awaiting:
+            return False
+        template, policy = situation.hub.templates.get(key), situation.hub.policies.get(assignment.policy)
+        wanted = known.of.get(deed.cluster)
+        if known[:3] != (template, policy, assignment) or not isinstance(wanted, Rendered) or wanted.hash != deed.hash:
+            return False
+        self._standing.arrived(deed.cluster, key, now_s)
+        return True
+
     # ------------------------------------------------------------------ planning
 
     def _plan(self, key: ObjectKey, assignment: Assignment, now_s: float) -> list[Deed]:
@@ -182,7 +210,9 @@ class Settling:
         if isinstance(step, Keep):
             return self._kept(step, now_s)
         place = (step.cluster, step.object)
-        if place not in self.under_way and self._troubles.holds(place, content_of(step), now_s) is None:
+        if place in self.under_way:
+            self._overtaken.add(place)
+        elif self._troubles.holds(place, content_of(step), now_s) is None:
             deeds.append(step)
         told = self._troubles.get(place)
         if told is not None:

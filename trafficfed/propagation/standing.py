@@ -87,6 +87,13 @@ class Standing:
             self.touch(policy, now_s)
         self.touch(key, now_s)
 
+    def arrived(self, cluster: str, key: ObjectKey, now_s: float) -> None:
+        """One copy is as it should be now."""
+        self.copies.put_one(CopyState(cluster=cluster, object=key))
+        if (policy := self._policy_of.get(key)) is not None:
+            self.touch(policy, now_s)
+        self.touch(key, now_s)
+
     def touch(self, subject: ObjectKey | PolicyKey, now_s: float) -> None:
         first_s, _ = self._due.get(subject, (now_s, 0.0))
         self._due[subject] = first_s, max(now_s, min(now_s + SETTLE_S, first_s + LONGEST_S))

@@ -50,15 +50,15 @@ class Bench:
         """Lists as after a connection; of all kinds where none is named."""
         for kind in kinds or (*DEFAULT_KINDS, POLICIES, CLUSTER_POLICIES, RECORDS):
             if kind == RECORDS:
-                found = tuple(_foreign(each) for each in self.records.values())
+                found = tuple(foreign(each) for each in self.records.values())
             else:
-                found = tuple(_foreign(each) for (k, *_), each in self.hub.items() if k == kind)
+                found = tuple(foreign(each) for (k, *_), each in self.hub.items() if k == kind)
             self.engine.take_hub(kind, Listed(Foreign, found, self.revision, self.uid), self.now_s)
 
     def list_member(self, name: str) -> None:
         for kind in DEFAULT_KINDS:
             of_kind = ((key, each) for key, each in self.members[name].items() if key.kind == kind.kind)
-            found = tuple(_foreign(each) for _, each in of_kind if _is_ours(each))
+            found = tuple(foreign(each) for _, each in of_kind if _is_ours(each))
             self.engine.take_member(name, kind, Listed(Foreign, found, self.revision, self.uids[name]))
 
     def list_all(self) -> None:
@@ -86,7 +86,7 @@ class Bench:
             self.store(manifest)
             kind = KINDS[manifest["kind"]]
             stored = self.hub[kind, manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"]]
-            self.engine.take_hub(kind, Upserted(_foreign(stored), self.revision), self.now_s)
+            self.engine.take_hub(kind, Upserted(foreign(stored), self.revision), self.now_s)
 
     def store(self, manifest: Json) -> None:
         """Stored, and told to nobody yet."""
@@ -106,7 +106,7 @@ class Bench:
         """A deletion that is watched."""
         self.revision += 1
         gone = self.hub.pop((KINDS[kind], namespace, name))
-        self.engine.take_hub(KINDS[kind], Removed(_foreign(gone), self.revision), self.now_s)
+        self.engine.take_hub(KINDS[kind], Removed(foreign(gone), self.revision), self.now_s)
 
     def change(self, cluster: str, key: ObjectKey, **fields: Any) -> None:
         """Somebody changes a copy in a member: its fields are theirs then."""
@@ -124,7 +124,7 @@ class Bench:
         self.revision += 1
         copy = self.members[cluster][key]
         copy["metadata"]["resourceVersion"] = str(self.revision)
-        self.engine.take_member(cluster, KINDS[key.kind], Upserted(_foreign(copy), self.revision))
+        self.engine.take_member(cluster, KINDS[key.kind], Upserted(foreign(copy), self.revision))
 
     # ------------------------------------------------------------------ turns
 
@@ -186,7 +186,7 @@ class Bench:
         else:
             standing["metadata"]["labels"] = {}
         self.engine.done(deed, b"{}")
-        gone = Removed(_foreign(standing), self.revision)
+        gone = Removed(foreign(standing), self.revision)
         self.engine.take_member(deed.cluster, KINDS[deed.object.kind], gone)
 
     # ------------------------------------------------------------------ what is looked at
@@ -206,7 +206,8 @@ class Bench:
         return str(stated[condition]["reason"])
 
 
-def _foreign(stored: Json) -> Foreign:
+def foreign(stored: Json) -> Foreign:
+    """An object as a reflector tells it."""
     meta = stored["metadata"]
     read = Meta(
         name=meta["name"],

@@ -1,0 +1,101 @@
+"""Prometheus metrics of propagation: by member, kind and reason, never by object.
+
+Steps are counted as they end; how copies stand, and how the hub and the members are seen, is read at a scrape.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from trafficfed.model import Freshness
+from trafficfed.propagation.outcome import DONE, Ended, Listener
+
+# An edit is in a near member within some 15 ms; a burst, a far member and one that comes back take longer.
+APPLIED_S = (0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0)
+
+
+class Shown(Protocol):
+    """What is asked of propagation at a scrape."""
+
+    listener: Listener
+
+    @property
+    def freshness(self) -> Freshness: ...
+
+    @property
+    def census(self) -> Mapping[tuple[str, str, str], int]: ...
+
+    @property
+    def unseen(self) -> Mapping[str, str]: ...
+
+    @property
+    def waiting(self) -> int: ...
+
+    @property
+    def hub_writes(self) -> int: ...
+
+
+class PropagationMetrics:
+    """Registers itself and listens from then on."""
+
+    def __init__(self, registry: CollectorRegistry, shown: Shown) -> None:
+        self._shown = shown
+        self.steps = Counter(
+            "trafficfed_propagation_steps",
+            "Steps in members, by how they ended.",
+            ("cluster", "step", "outcome"),
+            registry=registry,
+        )
+        self.delay = Histogram(
+            "trafficfed_propagation_event_to_applied_seconds",
+            "From the hub's event to the member's answer that it is applied.",
+            ("cluster",),
+            buckets=APPLIED_S,
+            registry=registry,
+        )
+        registry.register(self)
+        shown.listener = self.ended
+
+    def ended(self, ended: Ended) -> None:
+        """One step ended."""
+        self.steps.labels(ended.cluster, ended.step, ended.outcome).inc()
+        if ended.outcome == DONE and ended.since_event_s is not None:
+            self.delay.labels(ended.cluster).observe(ended.since_event_s)
+
+    def collect(self) -> Iterator[Metric]:
+        """What is read at a scrape."""
+        copies = GaugeMetricFamily(
+            "trafficfed_propagation_copies",
+            "Copies of the hub's objects, InPlace or by what stands in the way.",
+            labels=("cluster", "kind", "reason"),
+        )
+        for place, count in sorted(self._shown.census.items()):
+            copies.add_metric(place, count)
+        yield copies
+        yield from self._seen()
+        waiting = GaugeMetricFamily("trafficfed_propagation_queue_depth", "Objects waiting to be looked at.")
+        waiting.add_metric((), self._shown.waiting)
+        yield waiting
+        writes = CounterMetricFamily("trafficfed_propagation_hub_writes", "Records and statuses written to the hub.")
+        writes.add_metric((), self._shown.hub_writes)
+        yield writes
+
+    def _seen(self) -> Iterator[Metric]:
+        hub = GaugeMetricFamily(
+            "trafficfed_hub_freshness",
+            "1 for the freshness that the view of the hub has now, 0 for the others.",
+            labels=("freshness",),
+        )
+        for each in Freshness:
+            hub.add_metric((str(each),), self._shown.freshness is each)
+        yield hub
+        members = GaugeMetricFamily(
+            "trafficfed_propagation_member_seen",
+            "1 while every kind of copies in a member is followed, 0 while one is not.",
+            labels=("cluster",),
+        )
+        for name, reason in sorted(self._shown.unseen.items()):
+            members.add_metric((name,), not reason)
+        yield members
