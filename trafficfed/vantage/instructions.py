@@ -62,12 +62,10 @@ class Instructions:
                 known[each.service] = each.targets
             else:
                 known.pop(each.service, None)
-        if controller != self._chosen:
-            return
-        if message.full or controller != self.followed:
-            self._adopt(controller)
-        else:
+        if controller == self.followed and not message.full:
             self._probe(each.service for each in message.services)
+        elif controller in (self.followed, self._chosen):
+            self._adopt(controller)
 
     def suspect(self, controller: str, message: Suspect) -> None:
         """A controller wants a target probed at the pace of suspicion, or has no reason for that any more."""
