@@ -135,6 +135,18 @@ def test_a_relay_counts_as_having_heard_the_leader() -> None:
     assert choice.pick(5, 18.0) == A
 
 
+def test_a_relay_tells_how_old_the_leaders_word_is() -> None:
+    """So that who follows a relay waits for one lease time in all, not for the relay's and then for its own."""
+    choice = Choice(ADDRESSES, 10.0, 0.0)
+    for second in range(1, 10):
+        choice.hear(A, Beat(5, 100, RELAYS, heard_s=float(second - 1)), float(second))
+    choice.hear(A, Beat(5, 100, ALONE, heard_s=10.0), 11.0)
+    assert choice.alone_from_s == 11.0
+    assert choice.pick(5, 11.0) == A
+    choice.hear(B, Beat(5, 100, RELAYS, heard_s=float("inf")), 11.0)
+    assert choice.alone_from_s == 11.0, "one that never heard a leader says nothing of when there was one"
+
+
 def test_a_leader_of_a_term_that_others_are_beyond_is_none() -> None:
     """It was cut off while another was elected, and that one is gone: who has its table is nearer to the truth."""
     choice = Choice(ADDRESSES, 10.0, 0.0)
