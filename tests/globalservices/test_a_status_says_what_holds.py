@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trafficfed.crds.globalservice import EndpointSummary, GlobalServiceStatus
@@ -152,6 +152,7 @@ refusals = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(
     rows=st.one_of(st.none(), st.lists(st.booleans(), min_size=1, max_size=3).map(lambda up: row(*up))),
     found=st.lists(refusals, max_size=5),
