@@ -344,6 +344,32 @@ async def test_an_outage_during_the_takeover_is_waited_out(memory: Memory, rig: 
         assert rig.at("web") == {"A": ("192.0.2.1",)}
 
 
+async def test_a_provider_is_reached_from_the_fence_on_and_not_during_an_outage(memory: Memory, rig: Rig) -> None:
+    memory.be_away("maintenance")
+    rig.want("web", "192.0.2.1")
+    async with rig.leading(7):
+        await asyncio.sleep(5)
+        assert not rig.publisher.reaches
+        memory.be_away("")
+        await asyncio.sleep(30)
+        assert rig.publisher.reaches
+        memory.be_away("again")
+        rig.want("web", "192.0.2.2", known=("192.0.2.1",))
+        await asyncio.sleep(5)
+        assert not rig.publisher.reaches
+        memory.be_away("")
+        await asyncio.sleep(60)
+        assert rig.publisher.reaches
+    assert not rig.publisher.reaches
+
+
+async def test_a_provider_is_reached_while_the_former_leaders_calls_are_outwaited() -> None:
+    rig = Rig(Memory(atomicity="none"))
+    async with rig.leading(7):
+        await asyncio.sleep(APPLY_S / 2)
+        assert (rig.publisher.state, rig.publisher.reaches) == ("Loading", True)
+
+
 async def test_a_standby_learns_the_term_and_whether_the_provider_answers_by_looking_only() -> None:
     watched = Watched()
     leader, standby = Rig(watched), Rig(watched)

@@ -72,6 +72,7 @@ class ZonePublisher:
         self._fenced = fenced
         self._tenure: Tenure | None = None
         self._seen_term = 0
+        self._reaches = False
         self._desk = ZoneDesk(provider_name, zone, owner, report)
         self._wake = asyncio.Event()
         self._backoff = Backoff()
@@ -109,6 +110,11 @@ class ZonePublisher:
     @property
     def refusals(self) -> tuple[Refusal, ...]:
         return self._desk.refusals
+
+    @property
+    def reaches(self) -> bool:
+        """Whether the provider did what this run last asked of it: a large zone may still be read for a while then."""
+        return self._reaches
 
     @property
     def seen_term(self) -> int:
@@ -151,7 +157,9 @@ class ZonePublisher:
     async def load(self) -> None:
         """Read the whole zone, after the fence is raised where there is one. Raises Transient or Refused."""
         if self._tenure is not None:
-            await self._tenure.begin()
+            await self._tenure.raise_fence()
+            self._reaches = self._tenure.fence is not None
+            await self._tenure.outwait()
         self._desk.load(await self._read())
         self._state = PublisherState.READY
 
@@ -241,9 +249,11 @@ class ZonePublisher:
             retry_s = REFUSED_RETRY_S if isinstance(error, Refused) else backoff.delay_s(error, self._luck())
             self._message = str(error) if isinstance(error, TrafficfedError) else f"{type(error).__name__}: {error}"
             self._state = PublisherState.FAILING if self._desk.loaded else PublisherState.LOADING
+            self._reaches = False
             self._report(ProviderFailed(self._name, self._zone.name, self._message, retry_s))
             return retry_s
         backoff.reset()
+        self._reaches = True
         return None
 
     def _end(self, tenure: Tenure, error: Fenced) -> None:
@@ -251,6 +261,7 @@ class ZonePublisher:
         if tenure.over:
             return
         tenure.end()
+        self._reaches = False
         self._seen_term = error.term
         self._state, self._message = PublisherState.FAILING, f"another controller leads: {error}"
         self._report(ProviderFailed(self._name, self._zone.name, self._message, 0.0))
@@ -259,6 +270,7 @@ class ZonePublisher:
             self._fenced(error.term)
 
     def _forget(self) -> None:
+        self._reaches = False
         self._desk.forget()
         self._verifier.forget()
         if not self._over:

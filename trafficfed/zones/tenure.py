@@ -49,17 +49,17 @@ class Tenure:
     def end(self) -> None:
         self._over = True
 
-    async def begin(self) -> None:
-        """Raise the fence and wait for the former leader's calls; once is enough.
+    async def raise_fence(self) -> None:
+        """Have the fence of this term stand; once is enough.
 
-        Raises Fenced where a higher term stands, Refused where another owner's fence does, Transient otherwise.
+        Raises Fenced where a higher term does, Refused where another owner's fence does, Transient otherwise.
         """
-        if self._begun:
-            return
-        kind = self._provider.capabilities.fence
-        if kind != "none":
+        if self._fence is None and self._provider.capabilities.fence != "none":
             self._fence = await raise_fence(self._provider, self._zone, self._owner, self.term, self._left_s())
-        if kind != "atomic":
+
+    async def outwait(self) -> None:
+        """Wait for the former leader's calls where no fence stops them; from then on writes may begin."""
+        if not self._begun and self._provider.capabilities.fence != "atomic":
             await asyncio.sleep(self._longest_s)
         self._begun = True
 
