@@ -6,7 +6,17 @@ from typing import Protocol
 from trafficfed.controller import Controller
 from trafficfed.discovery.declared import HUB
 from trafficfed.errors import ConfigError
-from trafficfed.model import Client, Cluster, Freshness, OperatorControl, Refusal, Source
+from trafficfed.feed.messages import Standing
+from trafficfed.model import (
+    Client,
+    Cluster,
+    Freshness,
+    OperatorControl,
+    Refusal,
+    Row,
+    ServiceKey,
+    Source,
+)
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.operations import ControlRequest, UndoRequest
 from trafficfed.observe.showing import (
@@ -109,7 +119,7 @@ class ControllerOperations:
             clusters=cluster_views(self._clusters.values(), table.sources, table.rows.values(), self._clock.now_s()),
             services=tuple(
                 service_view(row, self._rtt, self._in_force(), self._clock.now_s())
-                for _, row in sorted(table.rows.items())
+                for _, row in sorted(self._rows().items())
             ),
             refusals=tuple(map(refusal_view, self._refusals())),
             held=self._held(),
@@ -119,12 +129,19 @@ class ControllerOperations:
             events=self._journal.recent(),
         )
 
+    def _rows(self) -> Mapping[ServiceKey, Row]:
+        """The rows by which name servers that follow this controller answer: while no leader is heard, its own
+        judgement lies over the leader's last table."""
+        pipeline, leadership = self._controller.pipeline, self._leadership()
+        alone = leadership is not None and leadership.standing == Standing.ALONE
+        return {**pipeline.table.rows, **pipeline.overlay} if alone else pipeline.table.rows
+
     def explain(self, host: str, client: str) -> ExplainView:
         table = self._controller.pipeline.table
         key = table.owner_of(host.lower().rstrip("."))
         if key is None:
             raise ConfigError(unknown_name(host, table))
-        told = explain(table.rows[key], self._locate(client), self._clusters, self._in_force(), self._clock.now_s())
+        told = explain(self._rows()[key], self._locate(client), self._clusters, self._in_force(), self._clock.now_s())
         return explain_view(host, told)
 
     def plan(self) -> PlanView:
