@@ -167,7 +167,7 @@ def _hub(settings: Settings, controller: Controller, clock: Clock) -> HubLink | 
 
 
 def _statuses(hub: HubLink, controller: Controller, clock: Clock) -> Statuses:
-    statuses = Statuses(controller.pipeline, hub.put, clock, lambda: controller.leads)
+    statuses = Statuses(controller.pipeline, hub.put, clock, lambda: controller.leads and controller.gate.is_open)
     hub.listeners.append(statuses.hear)
     return statuses
 

@@ -159,7 +159,10 @@ class Running:
         propagation = propagation_of(settings, self.clock, table)
         if propagation is not None:
             PropagationMetrics(metrics.registry, propagation)
-        role = self._role = make_role(parts, table, [propagation.run] if propagation is not None else [])
+        if parts.statuses is not None:
+            self._reports.listeners.append(parts.statuses.report)
+        work = [each.run for each in (propagation, parts.statuses) if each is not None]
+        role = self._role = make_role(parts, table, work)
         controller.keep_in(disk, *self._feeding(parts, role), *role.holders)
         operations = operations_of(settings, parts, self.clock, journal, metrics, propagation, role.accept, role.view)
         token = api_token.ensure(settings.state_dir)
