@@ -118,7 +118,8 @@ class Statuses:
         return _apply(written, after)
 
     async def run(self) -> Never:
-        """For ever, until cancelled."""
+        """For ever, until cancelled; begun again, it looks at all of them, as another controller may have led."""
+        self._led = False
         while True:
             await self._nap()
             self._wake.clear()
