@@ -15,7 +15,7 @@ WITH_OUTPUT = {"plan", "explain", "status", "confirm", "forget", "version"} | CO
 
 
 def test_the_commands_are_those_of_the_manual() -> None:
-    assert {command.name for command in ALL} == WITH_OUTPUT | {"run", "nameserver", "crds", "demo"}
+    assert {command.name for command in ALL} == WITH_OUTPUT | {"run", "nameserver", "prober", "crds", "demo"}
     assert set(group.commands) == {command.name for command in ALL}
 
 
