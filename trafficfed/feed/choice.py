@@ -61,7 +61,7 @@ class Choice:
         return self._beats.get(address)
 
     def hear(self, address: str, beat: Beat, now_s: float) -> None:
-        """A beat came. A leader of a term that others are beyond is none; a relay tells how old the leader's word is."""
+        """A leader of a term that others are beyond is none; a relay tells how old its leader's word is."""
         self._beats[address] = beat
         if beat.standing in LED and not beat.objection and beat.term >= max(each.term for each in self._beats.values()):
             self._led_s = max(self._led_s, now_s - beat.heard_s)

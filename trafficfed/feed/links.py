@@ -14,6 +14,7 @@ from trafficfed.feed.notes import Note, Tell
 CONNECT_S = 5.0
 RETRY_FIRST_S, RETRY_LAST_S = 0.25, 1.0  # full jitter, doubled after every failure; a refused connection costs next to
 # nothing, and whoever was cut off must find its controllers again within seconds
+SETTLED_S = 5.0  # a connection that stood for so long was a success: the next failure is a new one
 
 
 class Link:
@@ -114,13 +115,14 @@ class Links:
             raise Transient(f"no connection within {CONNECT_S:g} s") from error
         try:
             link = Link(address, await join(reader, writer, self._identity, self._key), writer)
-            self.live[address] = link
+            self.live[address], joined_s = link, _now_s()
             try:
                 await self._listener.joined(link)
                 while True:
                     message = await link.receive(self._silence_s)
-                    self._said.pop(address, None)
-                    self._failures[address] = 0
+                    if _now_s() - joined_s > SETTLED_S:
+                        self._said.pop(address, None)
+                        self._failures[address] = 0
                     await self._listener.received(link, message)
             finally:
                 del self.live[address]
@@ -133,3 +135,7 @@ class Links:
         if self._said.get(address) != message:
             self._said[address] = message
             self._tell(Note("FeedLost", f"controller at {address}: {message}"))
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
