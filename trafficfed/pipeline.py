@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from msgspec.structs import replace
 
 from trafficfed.aims import Aims, Place
+from trafficfed.discovery.declared import HUB
 from trafficfed.discovery.endpoints import Resolved
 from trafficfed.discovery.fold import Folded, fold, never_resolved
 from trafficfed.discovery.inventory import Inventory, Taken
@@ -186,7 +187,7 @@ class Pipeline:
 
     def _keep_own_sources(self) -> None:
         """What this controller sees of the clusters, for its own judgement and for the table once it leads."""
-        clusters = (self.inventory.source(name) for name in self._clusters)
+        clusters = (self.inventory.source(name) for name in (*self._clusters, HUB))
         self._sources.update((source.cluster, source) for source in clusters if source is not None)
 
     def _mark(self, keys: Iterable[ServiceKey], cause: str = "readiness") -> None:

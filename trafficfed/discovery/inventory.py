@@ -127,7 +127,9 @@ class Inventory:
     # ------------------------------------------------------------------ what changes it
 
     def source(self, cluster: str) -> Source | None:
-        """The present state of one configured cluster's view."""
+        """The present state of one configured cluster's view, or of the hub's."""
+        if self._is_hub(cluster):
+            return self.declarations.source if self.declarations.followed else None
         return self._sources.get(cluster)
 
     def opening(self, now_s: float) -> tuple[Source, ...]:
