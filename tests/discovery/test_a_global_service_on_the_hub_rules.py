@@ -1,6 +1,7 @@
 """A hand-written GlobalService takes over the service of its name; annotations then describe their endpoint only."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -296,7 +297,7 @@ def test_clustersets_stay_apart() -> None:
     ],
 )
 def test_what_cannot_be_read_is_one_reason_and_what_was_said_before_holds(
-    both: tuple[Fleet, ToldHub[Taken]], spec: dict[str, object], what: str
+    both: tuple[Fleet, ToldHub[Taken]], spec: dict[str, Any], what: str
 ) -> None:
     fleet, hub = both
     fleet.listed("eu", plain("web", "192.0.2.1"))
