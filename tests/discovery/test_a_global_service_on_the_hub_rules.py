@@ -26,7 +26,7 @@ def both() -> tuple[Fleet, ToldHub[Taken]]:
     return fleet_with_hub()
 
 
-def annotated_in_both(fleet: Fleet, **annotations: str) -> None:
+def annotated_in_both(fleet: Fleet, **annotations: Any) -> None:
     fleet.listed("eu", balanced("web", "web.example.org", ["192.0.2.1"], **annotations))
     fleet.listed("us", balanced("web", "web.example.org", ["198.51.100.1"], **annotations))
 

@@ -242,6 +242,9 @@ def test_a_hostname_is_never_two_services_and_never_nobodys_who_may_have_it(
             fleet.settle()
         had = list(chain.from_iterable(row.service.hostnames for row in fleet.table.rows.values()))
         assert len(had) == len(set(had))
-        for refusal in fleet.pipeline.refusals:
-            if refusal.reason == "Conflict":
-                assert refusal.message.partition(" ")[0] in had, "who has a conflict has it with somebody"
+        conflicts = [each for each in fleet.pipeline.refusals if each.reason == "Conflict"]
+        lost = {(each.message.partition(" ")[0], str(each.service)) for each in conflicts}
+        won = {
+            (host, holder) for host, _, _, _, holder in (each.message.partition(";")[0].split() for each in conflicts)
+        }
+        assert lost.isdisjoint(won), "whom a conflict names as the holder has not lost the name itself"
