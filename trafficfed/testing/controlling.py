@@ -52,6 +52,7 @@ class Bench:
         settle_s: float = 15.0,
         newest: Snapshot | None = None,
         elected: bool = True,
+        has_hub: bool = False,
     ) -> None:
         self.clock = LoopClock()
         self.election = ScriptedElection(self.clock)
@@ -69,7 +70,7 @@ class Bench:
         self._revision = 100
         known = self.clusters = {name: Cluster(name=name) for name in clusters}
         self.names = Names(self.look_up, self.clock, lambda keys: self.controller.resolved(keys))
-        inventory = Inventory(known, [ZONE], self.table.rows, self.table.sources, pace)
+        inventory = Inventory(known, [ZONE], self.table.rows, self.table.sources, pace, has_hub=has_hub)
         self.publisher = ZonePublisher(provider, ZONE, "zone", "test", self.clock, self.reports.append)
         publication = Publication([ZONE], self.clock, self.reports.append)
         publication.add(Outlet("zone", "memory", ZONE), provider, self.publisher)
@@ -79,7 +80,7 @@ class Bench:
                 self.table, inventory, Records({}, self.clock.now_s()), known, self.names.addresses, leads=elected
             ),
             publication,
-            Gate(known, self.clock.now_s(), settle_s),
+            Gate(known, self.clock.now_s(), settle_s, has_hub=has_hub),
             self.clock,
             self.reports.append,
             holders=[self],
