@@ -1,0 +1,95 @@
+"""The operator controls in force, copied to the hub for whoever looks there. The table stays what rules."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Never
+
+import msgspec
+
+from trafficfed.crds.control_copies import COPY_OF, PATH, Write, writes
+from trafficfed.crds.operatorcontrol import OperatorControlObject
+from trafficfed.errors import Refused, Transient
+from trafficfed.kubernetes_api.events import Writer
+from trafficfed.kubernetes_api.failures import Rejected
+from trafficfed.kubernetes_api.wire import Wire
+from trafficfed.model import OperatorControl
+from trafficfed.ports import Clock
+from trafficfed.steering.controls import next_expiry_s
+from trafficfed.steering.orders import standing
+from trafficfed.table.table import Delta
+
+AGAIN_S = 30.0
+"""After a failure. A hub may be away for long, and nobody waits for its copies."""
+
+LOOK_S = 300.0
+"""How long an edit of a copy on the hub may stand before it is found."""
+
+
+class _Copies(Wire, frozen=True):
+    items: list[OperatorControlObject] | None = None
+
+
+class HubControls:
+    """Keeps the copies right while ``run`` runs, which is for the leader only. Holds the table as the disk does: it
+    hears of changes by ``append`` and ``replace``. ``reason`` says why the hub has not got them, empty where it has.
+    """
+
+    def __init__(
+        self, hub: Writer, controls: Callable[[], Sequence[OperatorControl]], owner: str, clock: Clock
+    ) -> None:
+        self._hub, self._controls, self._owner, self._clock = hub, controls, owner, clock
+        self._log = logging.getLogger(__name__)
+        self._changed = asyncio.Event()
+        self.reason = ""
+
+    def append(self, delta: Delta) -> None:
+        """One change of the table."""
+        if delta.controls is not None:
+            self._changed.set()
+
+    def replace(self) -> None:
+        """The table as a whole is another."""
+        self._changed.set()
+
+    async def run(self) -> Never:
+        """Until cancelled. A hub that is away, or has no such kind, ends nothing."""
+        while True:
+            self._changed.clear()
+            try:
+                await self._copy()
+            except (Transient, Refused) as error:
+                self._told(str(error))
+                await asyncio.sleep(AGAIN_S)
+            else:
+                self._told("")
+                await self._nap()
+
+    async def _copy(self) -> None:
+        answer = await self._hub.request("GET", PATH, params={"labelSelector": f"{COPY_OF}={self._owner}"})
+        found = msgspec.json.decode(answer, type=_Copies).items or []
+        for write in writes(found, standing(self._controls(), self._clock.now_s()), self._owner):
+            await self._write(write)
+
+    async def _write(self, write: Write) -> None:
+        try:
+            await self._hub.request(write.method, write.path, write.body, write.content_type)
+        except Rejected as error:
+            if write.method != "DELETE" or error.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    async def _nap(self) -> None:
+        """Until the controls change, one ends by itself, or it is time to look at the hub again."""
+        now_s = self._clock.now_s()
+        ends_s = next_expiry_s(self._controls(), now_s)
+        try:
+            async with asyncio.timeout(LOOK_S if ends_s is None else min(LOOK_S, ends_s - now_s)):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _told(self, reason: str) -> None:
+        if reason and reason != self.reason:
+            self._log.warning("operator controls are not copied to the hub: %s", reason)
+        self.reason = reason
