@@ -83,6 +83,7 @@ def test_however_wrong_a_clock_is_ages_are_right_up_to_the_delay_and_never_negat
         sent_s = began_s + nth * every_s
         now_s = max(now_s, sent_s + delay_s)
         ahead_s = clock.ahead_s(sent_s + skew_s, now_s)
+        assert ahead_s is not None
         assert sent_s + skew_s + ahead_s <= now_s + 1e-3, "nothing is dated after its arrival"
         assert ahead_s >= -skew_s - 1e-3, "nothing is dated before it was sent"
         assert ahead_s <= -skew_s + (now_s - sent_s) + 1e-3
@@ -92,14 +93,24 @@ def test_what_a_stalled_connection_delivers_late_is_dated_by_when_it_was_seen() 
     clock = SenderClock()
     clock.ahead_s(NOW_S, NOW_S + 0.1)
     assert clock.ahead_s(NOW_S + 2, NOW_S + 10) == pytest.approx(0.1, abs=0.11)
+    assert clock.ahead_s(NOW_S + 11, NOW_S + 11) == 0.0
 
 
-@pytest.mark.parametrize("step_s", [-3600.0, -LATEST_S - 1, 3600.0, 5.0])
-def test_a_clock_that_is_set_is_followed_at_once(step_s: float) -> None:
+@pytest.mark.parametrize("step_s", [5.0, 3600.0])
+def test_a_clock_that_is_set_forward_is_followed_at_once(step_s: float) -> None:
     clock = SenderClock()
     for n in range(10):
         clock.ahead_s(NOW_S + n, NOW_S + n)
     assert clock.ahead_s(NOW_S + 10 + step_s, NOW_S + 10) == pytest.approx(-step_s)
+
+
+@pytest.mark.parametrize("late_s", [LATEST_S + 1, 3600.0])
+def test_what_is_later_than_any_delay_cannot_be_dated(late_s: float) -> None:
+    """Its clock was set back, or the controller stood still and reads what waited for it: old passes are not new."""
+    clock = SenderClock()
+    for n in range(10):
+        clock.ahead_s(NOW_S + n, NOW_S + n)
+    assert clock.ahead_s(NOW_S + 10, NOW_S + 10 + late_s) is None
 
 
 def test_a_clock_that_is_slewed_is_followed_in_time() -> None:

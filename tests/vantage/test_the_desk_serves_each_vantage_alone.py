@@ -89,6 +89,21 @@ async def test_a_vantage_an_hour_ahead_of_time_is_understood() -> None:
     assert controller.told("VantageOdd") == []
 
 
+async def test_results_that_waited_while_the_controller_stood_still_are_not_taken_for_new_ones() -> None:
+    controller = Controller()
+    controller.desk.set_targets(key(1), (target(1),))
+    async with controller.running():
+        async with connected(controller, "eu-1") as peer:
+            now_s = controller.clock.now_s()
+            await peer.tell(observation(target(1), now_s), sent_s=now_s)
+            await peer.tell(observation(target(1), now_s - 20), sent_s=now_s - 20)
+            await controller.until(lambda: bool(controller.told("FollowerLost")))
+            assert "late beyond belief" in controller.told("FollowerLost")[0]
+        async with connected(controller, "eu-1") as peer:
+            await peer.tell(observation(target(1), now_s - 20), sent_s=now_s - 20)
+            await controller.until(lambda: len(controller.seen) == 2)
+
+
 async def test_what_does_not_count_is_dropped_with_one_reason_and_the_rest_is_taken() -> None:
     controller = Controller()
     controller.desk.set_targets(key(1), (target(1),))

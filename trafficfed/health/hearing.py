@@ -8,7 +8,7 @@ from trafficfed.model import HealthCheck, Observation, Value
 BACKLOG = 20_000
 """Observations that a vantage keeps for a controller it cannot reach; more than that would be too old to count."""
 LATEST_S = 10.0
-"""A connection that delivers nothing for so long is given up: what seems later than this is a clock that was set."""
+"""A connection that delivers nothing for so long is given up: what seems later than this was not only delayed."""
 FUTURE_S = 1.0
 """An observation from further ahead than this is odd; less is what estimates of another clock are off by."""
 LEAK = 0.01
@@ -28,8 +28,9 @@ class SenderClock:
         self._ahead_s = math.inf
         self._at_s = 0.0
 
-    def ahead_s(self, sent_s: float, now_s: float) -> float:
-        """The estimate after one more message.
+    def ahead_s(self, sent_s: float, now_s: float) -> float | None:
+        """The estimate after one more message, None where none is possible any more: the vantage's clock was set back,
+        or ours forward, or this process stood still and reads what has waited for it.
 
         >>> clock = SenderClock()
         >>> clock.ahead_s(100.0, 105.25), clock.ahead_s(101.0, 106.0), round(clock.ahead_s(102.0, 111.0), 2)
@@ -37,8 +38,9 @@ class SenderClock:
         """
         apart_s = now_s - sent_s
         expected_s = self._ahead_s + LEAK * max(0.0, now_s - self._at_s)
-        self._ahead_s = apart_s if apart_s > expected_s + LATEST_S else min(apart_s, expected_s)
-        self._at_s = now_s
+        if apart_s > expected_s + LATEST_S:
+            return None
+        self._ahead_s, self._at_s = min(apart_s, expected_s), now_s
         return self._ahead_s
 
 

@@ -8,7 +8,7 @@ import asyncio
 import math
 from collections.abc import Callable, Collection, MutableMapping
 
-from trafficfed.errors import Refused
+from trafficfed.errors import Refused, Transient
 from trafficfed.feed.channel import Channel
 from trafficfed.feed.messages import SILENCE_S, Message, Observations, ServiceTargets, Suspect, Targets, encode
 from trafficfed.feed.notes import Note, Tell
@@ -186,6 +186,10 @@ class VantageDesk:
         vantage.heard_s, vantage.region = now_s, message.region
         self._lodge(vantage, message.cluster)
         ahead_s = session.clock.ahead_s(message.sent_s, now_s)
+        if ahead_s is None:
+            raise Transient(
+                "what it sends is late beyond belief: a clock was set or a process stood still; it begins anew"
+            )
         for seen in message.seen:
             check = self._checks.get(seen.service, {}).get((seen.cluster, seen.address))
             heard = hear(seen, vantage.name, check, ahead_s, now_s)
