@@ -44,7 +44,9 @@ class Follower:
         self.notes: list[Note] = []
         self.moved = asyncio.Event()
         self.replica = Replica(Table(), lambda: Index((ZONE,)), self._use, self.moved.set, self._tell)
-        self.client = Following((address,), "nameserver", KEY, self.replica, self._tell, Random(1), silence_s)
+        self.client = Following(
+            (address,), "nameserver", KEY, self.replica, self._tell, Random(1), silence_s, beat_s=0.01
+        )
 
     def _use(self, index: Index) -> None:
         self.responder.index = index

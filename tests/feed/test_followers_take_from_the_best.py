@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from trafficfed.feed.messages import Standing
+from trafficfed.feed.serving import OVERLAYS
 from trafficfed.model import Row
 from trafficfed.testing.feeding import PlayedController
 from trafficfed.testing.following import Watched
@@ -71,6 +72,16 @@ async def test_a_leader_that_falls_silent_is_left_after_the_lease_time() -> None
         silent_s = now()
         await copy.follows(relay)
         assert 9.0 < now() - silent_s <= 11.0
+
+
+async def test_a_lease_shorter_than_a_few_beats_ends_no_connection() -> None:
+    leader, _ = fleet()
+    copy = Watched(leader, lease_s=1.0)
+    async with leader.up(), copy.up():
+        await copy.follows(leader)
+        await asyncio.sleep(60)
+        assert copy.client.connected == leader.address
+    assert [note.event for note in copy.notes] == ["FeedConnected"]
 
 
 async def test_the_leader_is_followed_again_when_it_is_back() -> None:
@@ -157,6 +168,21 @@ async def test_whoever_is_alone_sends_all_its_verdicts_first_and_then_what_chang
     assert (first.whole, first.term, first.rows) == (True, 5, (moved("a"),))
     assert (second.whole, second.rows, second.dropped) == (False, (), (row("a").key,))
     assert (third.whole, third.rows, third.dropped) == (False, (moved("a"),), ())
+
+
+async def test_who_cannot_keep_up_with_changing_verdicts_gets_all_of_them_anew() -> None:
+    """What waits for one follower is bounded: behind more than that the whole is less."""
+    _, other = fleet()
+    other.stand(ALONE)
+    copy = Watched(other)
+    async with other.up(), copy.up():
+        await copy.until(lambda: len(copy.overlays) == 1)
+        for number in range(OVERLAYS + 1):
+            other.judge(moved("a") if number % 2 else row("a", ttl=number))
+        await copy.until(lambda: len(copy.overlays) == 2)
+        other.judge(moved("a"))
+        await copy.until(lambda: len(copy.overlays) == 3)
+    assert [overlay.whole for overlay in copy.overlays] == [True, True, False]
 
 
 async def test_who_leads_or_relays_sends_no_verdicts_of_its_own() -> None:

@@ -28,6 +28,8 @@ from trafficfed.feed.messages import (
 )
 from trafficfed.feed.notes import Note, Tell
 
+MISSED_BEATS = 3  # a link is not silent before so many are missing, however short a lease is
+
 
 class Copy(Protocol):
     """A copy of the table that follows a feed. Whatever it refuses ends the connection; it is then asked anew."""
@@ -78,9 +80,14 @@ class Following:
         takes: Sequence[Standing] = ANY,
         can_publish: Callable[[], bool] = lambda: False,
         on_beat: Callable[[], None] = lambda: None,
+        beat_s: float = BEAT_S,
     ) -> None:
-        """``takes`` are the standings whose table is taken. Raises ConfigError for a bad address."""
-        self._links = Links(addresses, identity, key, self, tell, luck, lease_s)
+        """``takes`` are the standings whose table is taken, ``beat_s`` how often either side says that it lives.
+
+        Raises ConfigError for a bad address.
+        """
+        self._links = Links(addresses, identity, key, self, tell, luck, max(lease_s, MISSED_BEATS * beat_s))
+        self._beat_s = beat_s
         self._choice = Choice(addresses, lease_s, 0.0, takes)
         self._copy = copy
         self._tell = tell
@@ -247,7 +254,7 @@ class Following:
 
     async def _tell_status(self) -> None:
         while True:
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(self._beat_s)
             for link in list(self._links.live.values()):
                 try:
                     await link.send(self._status())

@@ -43,8 +43,8 @@ class NameServerSettings(Value, frozen=True, kw_only=True):
     """Everything a name server process needs.
 
     ``listen`` are ``address:port`` (``[::1]:53``), each for UDP and TCP: on a host with several addresses name
-    each of them, a wildcard may answer from another than was asked. ``feeds`` are all controllers' feeds (``host:port``),
-    the nearest first; ``key`` is the secret shared with them. ``state`` is the directory of the table on disk,
+    each of them, a wildcard may answer from another than was asked. ``feeds`` are the feeds of all controllers
+    (``host:port``), the nearest first; ``key`` is the secret shared with them. ``state`` is the table's directory,
     ``mmdb`` the path of a MaxMind database (GeoLite2 or GeoIP2 Country or City shape; it is read again when
     replaced, which must be done by rename), ``metrics`` an ``address:port`` for Prometheus, empty = none.
     ``wait_s`` is how long it answers SERVFAIL at start, and after a pause longer than ``pause_s`` (a leader's

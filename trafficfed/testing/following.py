@@ -18,7 +18,9 @@ from trafficfed.testing.feeding import KEY, PlayedController
 class Watched:
     """A copy of the table with everything that came, and the client that brought it."""
 
-    def __init__(self, *controllers: PlayedController, identity: str = "nameserver", **more: Any) -> None:
+    def __init__(
+        self, *controllers: PlayedController, identity: str = "nameserver", lease_s: float = 10.0, **more: Any
+    ) -> None:
         self.table = Table()
         self.epoch = ""
         self.heard: list[str] = []
@@ -28,7 +30,7 @@ class Watched:
         self._moved = asyncio.Event()
         addresses = [each.address for each in controllers]
         self.client = Following(
-            addresses, identity, KEY, self, self._tell, Random(1), 10.0, on_beat=self._moved.set, **more
+            addresses, identity, KEY, self, self._tell, Random(1), lease_s, on_beat=self._moved.set, **more
         )
 
     @property
