@@ -1,9 +1,10 @@
-"""Worlds in which elections are held, and histories of faults to hold them under."""
+"""Worlds in which elections are held, and real API servers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from trafficfed.testing.clusters import ClusterFarm, RealCluster
 from trafficfed.testing.elections import World
 
 THREE = ("ap", "eu", "us")
@@ -20,3 +21,15 @@ def world() -> Callable[..., World]:
         return made
 
     return make
+
+
+@pytest.fixture(scope="session")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterFarm]:
+    with ClusterFarm(tmp_path_factory.mktemp("clusters")) as farm:
+        yield farm
+
+
+@pytest.fixture(scope="session")
+def eu(farm: ClusterFarm) -> RealCluster:
+    """For tests that leave the server as it is; each uses a Lease of its own."""
+    return farm.start_one("eu")
