@@ -88,6 +88,11 @@ health: {interval: 10x, fall: "3"}
             "vantage.cluster: names the cluster 'en', which is not configured",
         ),
         ("state: ./state", "log: {level: loud}", "log.level: is not known here; write one of"),
+        (
+            "state: ./state",
+            "hub: {in-cluster: true}",
+            "clusters[1].name: is hub, which is what grants call the hub; give this member another name",
+        ),
     ],
 )
 def test_a_mistake_names_its_key_and_the_fix(
@@ -159,3 +164,11 @@ def test_mistakes_come_in_the_order_of_the_file(folder: Any) -> None:
     found = folder.mistakes("zz: 1\nowner: 1\nclusters: 2\nhealth: {fall: x}\n")
     lines = [int(line.split(":")[1]) for line in found]
     assert lines == sorted(lines)
+
+
+def test_grants_may_name_the_hub_where_there_is_one(folder: Any, example: str) -> None:
+    text = example.replace("open: true", "grants: [{clusters: [hub]}]").replace("name: hub", "name: us")
+    (zone,) = folder.load(text + "hub: {in-cluster: true}\n").zones
+    assert zone.grants[0].clusters == ("hub",)
+    (mistake,) = folder.mistakes(text)
+    assert "grants[0].clusters[0]: names the cluster 'hub', which is not configured" in mistake

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from trafficfed.errors import ConfigError
+from trafficfed.model import Refusal
 from trafficfed.testing.controlling import Bench
+from trafficfed.testing.declaring import ToldHub, written
 from trafficfed.testing.folding import balanced
 from trafficfed_providers.memory import Memory
 
@@ -18,6 +20,10 @@ class Hub:
     def __init__(self, held: str = "", reason: str = "") -> None:
         self.held, self.reason = held, reason
         self.forgotten: list[str] = []
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        return ()
 
     def confirm(self) -> int:
         if not self.held:
@@ -62,3 +68,90 @@ async def test_a_forgotten_cluster_is_forgotten_by_propagation_too() -> None:
         await asyncio.sleep(1)
         await bench.operated(hub).forget("eu")
     assert hub.forgotten == ["eu"]
+
+
+# ---------------------------------------------------------------------- what it declares
+
+
+def declaring(services: int = 6) -> tuple[Bench, ToldHub[None]]:
+    """A hub that declares so many services of eu."""
+    bench = Bench(Memory(), ["eu"], has_hub=True)
+    bench.listed("eu", *(balanced(f"s{n}", None, [f"192.0.2.{n}"], weight="1") for n in range(1, services + 1)))
+    hub: ToldHub[None] = ToldHub(bench.controller.take)
+    hub.listed(*(written(f"s{n}", f"s{n}.example.org") for n in range(1, services + 1)))
+    return bench, hub
+
+
+async def test_what_it_declares_is_held_and_confirmed_by_the_same_word() -> None:
+    bench, hub = declaring()
+    async with bench.running():
+        await asyncio.sleep(5)
+        assert len(bench.table.rows) == 6
+        hub.listed()
+        await asyncio.sleep(1)
+        (held,) = bench.operations.status().held
+        assert held.confirm_id == "hub"
+        assert held.message.startswith("6 GlobalServices are gone from a complete list at once")
+        assert len(bench.table.rows) == 6
+        done = await bench.operations.confirm("hub")
+        assert done.message == "the hub is taken as it shows itself now; 6 GlobalServices leave"
+        await asyncio.sleep(1)
+        assert bench.table.rows == {}
+        assert bench.operations.status().held == ()
+        with pytest.raises(ConfigError, match="nothing is held under hub"):
+            await bench.operations.confirm("hub")
+
+
+async def test_both_views_of_the_hub_are_taken_at_once() -> None:
+    bench, hub = declaring()
+    operations = bench.operated(Hub("all copies are missing", "all copies are missing"))
+    async with bench.running():
+        await asyncio.sleep(5)
+        hub.listed()
+        await asyncio.sleep(1)
+        (held,) = operations.status().held
+        assert held.message.startswith("6 GlobalServices are gone")
+        assert held.message.endswith("; all copies are missing")
+        done = await operations.confirm("hub")
+        assert done.message.endswith("6 GlobalServices leave, and the copies of 7 objects leave")
+
+
+async def test_why_its_names_are_not_followed_is_shown_once_and_the_hub_beside_the_clusters() -> None:
+    bench, hub = declaring()
+    async with bench.running():
+        await asyncio.sleep(1)
+        assert bench.operations.status().refusals == ()
+        hub.lose("the hub does not know GlobalServices")
+        await asyncio.sleep(1)
+        status = bench.operations.status()
+        (shown,) = status.refusals
+        assert (shown.reason, shown.message) == ("HubNotFollowed", "the hub does not know GlobalServices")
+        assert [(view.name, view.freshness) for view in status.clusters] == [("eu", "Fresh"), ("hub", "Stale")]
+        assert status.services[0].origin == ("hub:GlobalService/shop/s1",)
+        hub.resume()
+        await asyncio.sleep(1)
+        (view,) = [each for each in bench.operations.status().clusters if each.name == "hub"]
+        assert (view.freshness, view.reason) == ("Fresh", "")
+
+
+async def test_a_forgotten_hub_takes_what_it_declared_along() -> None:
+    bench, _ = declaring()
+    async with bench.running():
+        await asyncio.sleep(5)
+        await bench.operations.forget("hub")
+        await asyncio.sleep(1)
+        assert bench.table.rows == {}
+
+
+async def test_a_controller_acts_only_after_its_hub_has_answered() -> None:
+    bench = Bench(Memory(), ["eu"], has_hub=True)
+    async with bench.running():
+        bench.listed("eu", balanced("web", "old.example.org", ["192.0.2.1"]))
+        await asyncio.sleep(5)
+        assert bench.operations.ready() == (False, ("the hub has not answered yet",))
+        ToldHub(bench.controller.take).listed(written("web", "new.example.org"))
+        await asyncio.sleep(5)
+        assert bench.operations.ready() == (True, ())
+        names = {record.name for record in await bench.provider.read("example.org", 5.0)}
+        assert "new.example.org" in names
+        assert "old.example.org" not in names, "not even for a moment"

@@ -75,3 +75,12 @@ def test_it_opens_exactly_once() -> None:
     fleet.listed("eu", balanced("web", "web.example.org"))
     gate.expect(targets(fleet.row("web")))
     assert gate.waiting_for() == (), "what comes later does not shut it again"
+
+
+def test_it_waits_for_the_hub_where_there_is_one() -> None:
+    gate = Gate(["eu"], NOW_S, has_hub=True)
+    answered(gate, "eu")
+    assert gate.waiting_for() == ("the hub has not answered yet",)
+    assert not gate.opens(NOW_S)
+    gate.take("hub", wire.Lost(wire.Foreign, "connection refused"))
+    assert gate.opens(NOW_S), "one that is down has answered too: what it declared stands in the table"
