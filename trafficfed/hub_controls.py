@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Never
+from typing import Never, Protocol
 
 import msgspec
 
@@ -27,6 +27,12 @@ LOOK_S = 300.0
 """How long an edit of a copy on the hub may stand before it is found."""
 
 
+class Hub(Writer, Protocol):
+    """A connection to the hub's API server."""
+
+    async def close(self) -> None: ...
+
+
 class _Copies(Wire, frozen=True):
     items: list[OperatorControlObject] | None = None
 
@@ -37,9 +43,9 @@ class HubControls:
     """
 
     def __init__(
-        self, hub: Writer, controls: Callable[[], Sequence[OperatorControl]], owner: str, clock: Clock
+        self, connect: Callable[[], Hub], controls: Callable[[], Sequence[OperatorControl]], owner: str, clock: Clock
     ) -> None:
-        self._hub, self._controls, self._owner, self._clock = hub, controls, owner, clock
+        self._connect, self._controls, self._owner, self._clock = connect, controls, owner, clock
         self._log = logging.getLogger(__name__)
         self._changed = asyncio.Event()
         self.reason = ""
@@ -55,10 +61,17 @@ class HubControls:
 
     async def run(self) -> Never:
         """Until cancelled. A hub that is away, or has no such kind, ends nothing."""
+        hub = self._connect()
+        try:
+            await self._follow(hub)
+        finally:
+            await hub.close()
+
+    async def _follow(self, hub: Hub) -> Never:
         while True:
             self._changed.clear()
             try:
-                await self._copy()
+                await self._copy(hub)
             except (Transient, Refused) as error:
                 self._told(str(error))
                 await asyncio.sleep(AGAIN_S)
@@ -66,15 +79,15 @@ class HubControls:
                 self._told("")
                 await self._nap()
 
-    async def _copy(self) -> None:
-        answer = await self._hub.request("GET", PATH, params={"labelSelector": f"{COPY_OF}={self._owner}"})
+    async def _copy(self, hub: Hub) -> None:
+        answer = await hub.request("GET", PATH, params={"labelSelector": f"{COPY_OF}={self._owner}"})
         found = msgspec.json.decode(answer, type=_Copies).items or []
         for write in writes(found, standing(self._controls(), self._clock.now_s()), self._owner):
-            await self._write(write)
+            await self._write(hub, write)
 
-    async def _write(self, write: Write) -> None:
+    async def _write(self, hub: Hub, write: Write) -> None:
         try:
-            await self._hub.request(write.method, write.path, write.body, write.content_type)
+            await hub.request(write.method, write.path, write.body, write.content_type)
         except Rejected as error:
             if write.method != "DELETE" or error.status != HTTPStatus.NOT_FOUND:
                 raise

@@ -135,7 +135,7 @@ class Copying:
         self.server, self.clock = server, LoopClock()
         self.admin: EmulatedApi = server.connect()
         self.controls: tuple[OperatorControl, ...] = ()
-        self.copies = HubControls(server.connect(), lambda: self.controls, "demo", self.clock)
+        self.copies = HubControls(server.connect, lambda: self.controls, "demo", self.clock)
 
     def now(self, *controls: OperatorControl) -> None:
         self.controls = controls
@@ -300,10 +300,17 @@ class Asked:
         self.once.set()
         return answer
 
+    async def close(self) -> None:
+        await self._transport.close()
+
+
+async def asked(hub: RealCluster) -> Asked:
+    return Asked(Transport(await load_kubeconfig(hub.kubeconfig, None, SystemClock())))
+
 
 @contextlib.asynccontextmanager
 async def copied(hub: Asked, controls: Callable[[], tuple[OperatorControl, ...]]) -> AsyncIterator[HubControls]:
-    copies = HubControls(hub, controls, "demo", SystemClock())
+    copies = HubControls(lambda: hub, controls, "demo", SystemClock())
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(copies.run(), name="copies")
         yield copies
@@ -323,18 +330,13 @@ async def shown(hub: RealCluster, *words: str, without: str = "") -> None:
 @pytest.mark.real
 async def test_a_real_hub_shows_them_with_the_permissions_it_gives(real_hub: RealCluster) -> None:
     controls: tuple[OperatorControl, ...] = (DRAIN, FREEZE)
-    transport = Transport(await load_kubeconfig(real_hub.kubeconfig, None, SystemClock()))
-    try:
-        async with copied(Asked(transport), lambda: controls) as copies:
-            await shown(real_hub, name_of(DRAIN), name_of(FREEZE), "ann", "bob", "True")
-            controls = (FREEZE,)
-            copies.replace()
-            await shown(real_hub, name_of(FREEZE), without=name_of(DRAIN))
-        assert copies.reason == ""
-        again = Asked(transport)
-        async with copied(again, lambda: controls):
-            await again.once.wait()
-            await asyncio.sleep(0)
-        assert again.calls == ["GET"], "the second run writes nothing"
-    finally:
-        await transport.close()
+    async with copied(await asked(real_hub), lambda: controls) as copies:
+        await shown(real_hub, name_of(DRAIN), name_of(FREEZE), "ann", "bob", "True")
+        controls = (FREEZE,)
+        copies.replace()
+        await shown(real_hub, name_of(FREEZE), without=name_of(DRAIN))
+    assert copies.reason == ""
+    again = await asked(real_hub)
+    async with copied(again, lambda: controls):
+        await again.once.wait()
+    assert again.calls == ["GET"], "the second run writes nothing"
