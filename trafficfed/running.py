@@ -27,7 +27,7 @@ from trafficfed.ordering import Accept
 from trafficfed.ports import Clock
 from trafficfed.reports import Report, ReportEvent
 from trafficfed.roles.leading import Work, done
-from trafficfed.surroundings import gauges_of, object_events_of, operations_of, propagation_of
+from trafficfed.surroundings import gauges_of, hub_controls_of, object_events_of, operations_of, propagation_of
 from trafficfed.table.disk import DiskLog, load
 from trafficfed.table.table import Snapshot, Table
 
@@ -161,9 +161,11 @@ class Running:
             PropagationMetrics(metrics.registry, propagation)
         if parts.statuses is not None:
             self._reports.listeners.append(parts.statuses.report)
-        work = [each.run for each in (propagation, parts.statuses) if each is not None]
+        hub_controls = hub_controls_of(settings, controller, self.clock)
+        work = [each.run for each in (propagation, parts.statuses, hub_controls) if each is not None]
         role = self._role = make_role(parts, table, work)
-        controller.keep_in(disk, *self._feeding(parts, role), *role.holders)
+        shown = () if hub_controls is None else (hub_controls,)
+        controller.keep_in(disk, *self._feeding(parts, role), *role.holders, *shown)
         operations = operations_of(settings, parts, self.clock, journal, metrics, propagation, role.accept, role.view)
         token = api_token.ensure(settings.state_dir)
         serving = http_api.serving(operations, metrics, listen=settings.api, token=token, hosts=settings.api_hosts)

@@ -8,6 +8,8 @@ from trafficfed.assembly import Parts, credentials_of
 from trafficfed.config.settings import Settings
 from trafficfed.controller import Controller
 from trafficfed.errors import ConfigError
+from trafficfed.hub_controls import HubControls
+from trafficfed.kubernetes_api.late_transport import LateTransport
 from trafficfed.layout import survivals_of
 from trafficfed.model import Client, ServiceKey
 from trafficfed.nameserver.whereabouts import Whereabouts
@@ -44,6 +46,15 @@ def propagation_of(settings: Settings, clock: Clock, table: Table) -> Propagatio
         RoundTrip(registry.probes()["tcp"]),
         (settings.vantage.cluster, settings.vantage.region or (home.region if home else "")),
     )
+
+
+def hub_controls_of(settings: Settings, controller: Controller, clock: Clock) -> HubControls | None:
+    """Who shows the operator controls on the hub, None where there is none."""
+    if settings.hub is None:
+        return None
+    credentials = functools.partial(credentials_of, settings.hub, clock, settings.allow_exec)
+    connect = functools.partial(LateTransport, "hub", credentials)
+    return HubControls(connect, lambda: controller.pipeline.controls, settings.owner, clock)
 
 
 def gauges_of(controller: Controller) -> Gauges:
