@@ -11,7 +11,7 @@ from trafficfed.model import Endpoint, GlobalService, ServiceKey
 from trafficfed.testing.pages import ROOT, code, page
 
 PAGE = page("docs/annotations.md")
-REASON = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+|Conflict|Delegated|Unreadable")
+REASON = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+|Conflict|Delegated|Overruled|Unreadable")
 REFUSING = {"refusal", "mistake", "Mistake", "refuse", "Refusal", "foreign_record"}
 """Whoever calls one of these names a reason."""
 
@@ -104,7 +104,7 @@ def _called(call: ast.Call) -> str:
 
 
 def _reasons(call: ast.Call, constants: dict[str, str]) -> Iterator[str]:
-    for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:
+    for argument in [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg != "cluster")]:
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and REASON.fullmatch(argument.value):
             yield argument.value
         elif isinstance(argument, ast.Name) and argument.id in constants:

@@ -6,10 +6,10 @@ name in the same clusterset, and addresses that its own ranges and those of the 
 
 from collections.abc import Iterable, Sequence
 
+from trafficfed.discovery import claims
 from trafficfed.discovery.addresses import canonical_literal
 from trafficfed.discovery.admission import Admitted, OwnerOf, waiting_text, wildcards_last
 from trafficfed.discovery.annotations import Targets
-from trafficfed.discovery.claims import refusal as member_refusal
 from trafficfed.discovery.contest import holder_of
 from trafficfed.discovery.declared import HUB, Declaration, refusal
 from trafficfed.discovery.hostnames import canonical_hostname
@@ -38,7 +38,7 @@ def admit_declared(
             refusals.append(refusal(key, "ForbiddenAddress", text))
         else:
             taken.append(hostname)
-    refusals += (member_refusal(key, o.cluster, "NoAddress", waiting_text(o)) for o in offers if o.is_waiting)
+    refusals += (claims.refusal(key, o.cluster, "NoAddress", waiting_text(o)) for o in offers if o.is_waiting)
     members = [offer for offer in offers if taken and (offer.targets or offer.old is not None)]
     return Admitted(tuple(sorted(taken, key=wildcards_last)), tuple(sorted(members, key=cluster_of)), tuple(refusals))
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from trafficfed.discovery import claims
 from trafficfed.discovery.annotations import PREFIX
 from trafficfed.discovery.claims import Claim
-from trafficfed.discovery.claims import refusal as member_refusal
 from trafficfed.discovery.declared import HUB, Declaration, Written, refusal
 from trafficfed.discovery.guard import Guard
 from trafficfed.model import GlobalService, Refusal, ServiceKey
@@ -61,7 +61,7 @@ def _told(claim: Claim, overruled: tuple[str, ...]) -> Refusal:
     keys = ", ".join(f"{PREFIX}{key}" for key in overruled)
     rules = f"GlobalService {claim.key.namespace}/{claim.key.name} on the hub rules"
     text = f"{rules}: {keys} of this Service {'do' if len(overruled) > 1 else 'does'} not count; write it there"
-    return member_refusal(claim.key, claim.cluster, "Overruled", text)
+    return claims.refusal(claim.key, claim.cluster, "Overruled", text)
 
 
 def objections(
