@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Collection, Sequence
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -48,7 +48,7 @@ class Written(Value, frozen=True, kw_only=True):
     mistakes: tuple[Mistake, ...] = ()
     status: GlobalServiceStatus = GlobalServiceStatus()
 
-    def says_the_same(self, other: "Written") -> bool:
+    def says_the_same(self, other: Self) -> bool:
         """Whether nothing but the status, or what nobody reads, differs."""
         mine, theirs = (replace(each, generation=0, status=GlobalServiceStatus()) for each in (self, other))
         return mine == theirs
