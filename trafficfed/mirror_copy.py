@@ -109,7 +109,7 @@ class Copy:
         return self._image is not None and not (self._loaded and self._holds(self._image))
 
     def _holds(self, image: Image) -> bool:
-        return self._standing is not None and self._standing.position == (image.term, image.generation)
+        return self._standing is not None and self._standing.position == image.position
 
     async def _attempt(self, retry_s: float) -> bool:
         """One try, and a second at once where somebody else had written in between."""

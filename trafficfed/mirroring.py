@@ -58,7 +58,7 @@ class Mirror:
         self._shards: Shards | None = None
         self._image: Image | None = None
         self._changed, self._urgent, self._news = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._problem = ""
+        self._problem, self._impossible = "", (-1, -1)
         self._copies = tuple(Copy(each, self._seal, clock, report, leads, self._news.set, token) for each in places)
 
     @property
@@ -132,8 +132,8 @@ class Mirror:
 
     @property
     def _behind(self) -> bool:
-        image, table = self._image, self._table
-        return image is None or (image.term, image.generation) != (table.term, table.generation)
+        position = (self._table.term, self._table.generation)
+        return self._impossible != position and (self._image is None or self._image.position != position)
 
     def _forget(self) -> None:
         """Of a former leadership nothing holds: others may have written since."""
@@ -146,6 +146,7 @@ class Mirror:
         try:
             self._image = image = await self._encode()
         except Oversized as error:
+            self._impossible = (self._table.term, self._table.generation)
             self._failed(str(error))
             return
         self._problem = ""
@@ -158,19 +159,21 @@ class Mirror:
             self._report(ProviderFailed("mirror", "", problem, self._coalesce_s))
 
     async def _encode(self) -> Image:
-        count = self._shards.count if self._shards is not None else 0
+        count = 0
         while True:
+            cut = self._cut(count)
             try:
-                return await _image(self._cut(count), self._image, self._seal)
-            except Oversized:
+                return await _image(cut, self._image, self._seal)
+            except Oversized as error:
                 self._shards = None
-                count *= 2
-                if count > MOST_CHUNKS:
+                count = 2 * cut.count
+                if not error.divisible or count > MOST_CHUNKS:
                     raise
 
     def _cut(self, count: int) -> Cut:
         table = self._table
         if self._shards is None or self._shards.generation != table.generation:
+            count = max(count, self._shards.count if self._shards is not None else 0)
             wanted = max(count, chunks_for(len(table.rows)))
             self._shards = Shards(table.rows.values(), table.generation, wanted)
         sources = (table.sources[cluster] for cluster in sorted(table.sources))

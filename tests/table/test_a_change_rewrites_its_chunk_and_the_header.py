@@ -302,23 +302,26 @@ def test_a_change_that_is_not_the_next_ends_the_following() -> None:
     assert shards.generation == -1
 
 
-def incompressible(name: str) -> Row:
-    reasons = tuple(random.Random(f"{name}{number}").randbytes(32).hex() for number in range(16_000))
-    found = row(name)
-    return msgspec.structs.replace(found, service=msgspec.structs.replace(found.service, origin=reasons))
+def incompressible(octets: int) -> str:
+    """Text of so many octets' worth of randomness."""
+    return random.Random(1).randbytes(octets).hex()
 
 
 def test_a_chunk_that_would_not_fit_is_told() -> None:
-    shards = Shards([incompressible(name) for name in NAMES[:3]], 1)
-    with pytest.raises(Oversized, match=f"of which {CHUNK_LIMIT} can be kept"):
-        image_of(shards.cut(0), None, SEAL)
+    large = row("web")
+    large = msgspec.structs.replace(large, last_good=(incompressible(CHUNK_LIMIT),))
+    with pytest.raises(Oversized, match=f"of which {CHUNK_LIMIT} can be kept") as caught:
+        image_of(Shards([large], 1).cut(0), None, SEAL)
+    assert not caught.value.divisible
+    with pytest.raises(Oversized, match="chunk 0 of the table's mirror takes") as caught:
+        image_of(Shards([large, row("api")], 1).cut(0), None, SEAL)
+    assert caught.value.divisible
 
 
 def test_a_header_that_would_not_fit_is_told() -> None:
-    numbers = random.Random(1)
-    missing = tuple(fleets.key(numbers.randbytes(32).hex()) for _ in range(40_000))
-    image = image_of(Shards((), 1).cut(0, [Source(cluster="eu", missing=missing)]), None, SEAL)
-    with pytest.raises(Oversized, match="header of the table's mirror takes"):
+    source = Source(cluster="eu", reason=incompressible(CHUNK_LIMIT))
+    image = image_of(Shards((), 1).cut(0, [source]), None, SEAL)
+    with pytest.raises(Oversized, match="the header of the table's mirror takes"):
         writes(image, None, Names("a"), SEAL)
 
 

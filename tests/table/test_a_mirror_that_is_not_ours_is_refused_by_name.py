@@ -138,7 +138,7 @@ def altered(whole: dict[str, bytes]) -> st.SearchStrategy[dict[str, bytes]]:
     return st.builds(change, st.sampled_from(sorted(whole)), st.integers(0, 1 << 20), st.integers(1, 255))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(found=altered(kept()))
 def test_whatever_is_altered_no_table_is_taken(found: dict[str, bytes]) -> None:
     with pytest.raises((Incomplete, ForeignMirror, UnknownFormat)):
@@ -157,6 +157,7 @@ fields = st.fixed_dictionaries(
 ).filter(bool)
 
 
+@settings(max_examples=50, deadline=None)
 @given(fields=fields)
 def test_the_seal_covers_everything_a_chunk_says(fields: dict[str, object]) -> None:
     chunk = msgspec.msgpack.decode(kept()[FIRST], type=Sealed)

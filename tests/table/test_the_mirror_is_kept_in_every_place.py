@@ -4,7 +4,9 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from random import Random
 
+import msgspec
 import pytest
 
 from trafficfed.errors import Refused, Transient
@@ -12,7 +14,7 @@ from trafficfed.mirror_copy import CHECK_S, LAST_RETRY_S
 from trafficfed.mirroring import COALESCE_S, FLUSH_S, Mirror, newest
 from trafficfed.model import OperatorControl, Row
 from trafficfed.reports import ProviderFailed, ReportEvent
-from trafficfed.table.mirror import HEADER, ROWS_MOST
+from trafficfed.table.mirror import CHUNK_LIMIT, HEADER, ROWS_MOST
 from trafficfed.table.table import Snapshot, Table
 from trafficfed.testing import fleets
 from trafficfed.testing.mirror_places import MemoryPlace, Shelf
@@ -140,7 +142,7 @@ async def test_nothing_is_written_while_nothing_changes() -> None:
     async with mirroring(leader):
         await leader.up_to_date()
         shelf.stored.clear()
-        await asyncio.sleep(10 * CHECK_S)
+        await asyncio.sleep(2 * CHECK_S + 60)
     assert shelf.stored == []
 
 
@@ -522,3 +524,30 @@ class TestManyRows:
             await leader.up_to_date()
         assert len(shelf.chunks) > 5
         assert await table_in(shelf) == leader.table.snapshot()
+
+    async def test_rows_too_large_for_their_chunk_get_more_chunks(self) -> None:
+        rows = tuple(
+            msgspec.structs.replace(row(f"w{number}"), last_good=(Random(number).randbytes(150_000).hex(),))
+            for number in range(12)
+        )
+        leader = Controller(table=Table(Snapshot(rows=rows)))
+        (shelf,) = leader.shelves
+        async with mirroring(leader):
+            await leader.up_to_date()
+        assert len(shelf.chunks) > 3
+        assert max(len(data) for data in shelf.data.values()) <= CHUNK_LIMIT
+        assert await table_in(shelf) == leader.table.snapshot()
+        assert leader.told == []
+
+    async def test_one_row_too_large_for_any_chunk_is_told_once_and_ends_nothing(self) -> None:
+        small = row("web")
+        huge = msgspec.structs.replace(small, last_good=(Random(1).randbytes(CHUNK_LIMIT).hex(),))
+        leader = Controller(table=Table(Snapshot(rows=(huge,))))
+        async with mirroring(leader):
+            await asyncio.sleep(30)
+            ((name, said),) = leader.told
+            assert name == "mirror"
+            assert f"of which {CHUNK_LIMIT} can be kept" in said
+            leader.change("web", 1)
+            await leader.up_to_date()
+        assert await table_in(leader.shelves[0]) == leader.table.snapshot()

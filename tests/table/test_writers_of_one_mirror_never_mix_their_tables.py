@@ -84,7 +84,7 @@ class Writer:
 actions = st.tuples(st.integers(0, 2), st.sampled_from(("step", "step", "step", "change")), st.integers(0, 5))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(actions=st.lists(actions, max_size=80), counts=st.tuples(*[st.sampled_from((1, 2, 4))] * 3))
 def test_however_writes_interleave(actions: list[tuple[int, str, int]], counts: tuple[int, int, int]) -> None:
     shelf = Shelf()

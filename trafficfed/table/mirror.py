@@ -35,7 +35,11 @@ T = TypeVar("T")
 
 
 class Oversized(Refused):
-    """A chunk would not fit where it is to be kept: more of them are needed."""
+    """A chunk would not fit where it is to be kept; ``divisible`` tells whether more of them would help."""
+
+    def __init__(self, message: str, *, divisible: bool = False) -> None:
+        super().__init__(message)
+        self.divisible = divisible
 
 
 class Incomplete(Refused):
@@ -68,6 +72,10 @@ class Image(Value, frozen=True, kw_only=True):
     parts: tuple[Part, ...]
     sources: tuple[Source, ...] = ()
     controls: tuple[OperatorControl, ...] = ()
+
+    @property
+    def position(self) -> tuple[int, int]:
+        return self.term, self.generation
 
 
 class Reference(Value, frozen=True):
@@ -205,7 +213,10 @@ def image_of(cut: Cut, former: Image | None, seal: Seal) -> Image:
     for index, rows in cut.changed:
         payload = _ROWS_ENCODER.encode(sorted(rows, key=_key)) if rows else b""
         if (digest := _digest(payload)) != parts[index].digest:
-            parts[index] = Part(digest, _sealed(seal, str(index), cut.term, cut.generation, payload))
+            try:
+                parts[index] = Part(digest, _sealed(seal, str(index), cut.term, cut.generation, payload))
+            except Oversized as error:
+                raise Oversized(str(error), divisible=len(rows) > 1) from None
     return Image(
         term=cut.term, generation=cut.generation, parts=tuple(parts), sources=cut.sources, controls=cut.controls
     )
@@ -309,7 +320,8 @@ def _sealed(seal: Seal, name: str, term: int, generation: int, payload: bytes) -
         return b""
     data = seal.close(name, term, generation, zlib.compress(payload, _LEVEL))
     if len(data) > CHUNK_LIMIT:
-        raise Oversized(f"{name} of the table's mirror takes {len(data)} bytes, of which {CHUNK_LIMIT} can be kept")
+        what = "the header" if name == "header" else f"chunk {name}"
+        raise Oversized(f"{what} of the table's mirror takes {len(data)} bytes, of which {CHUNK_LIMIT} can be kept")
     return data
 
 
