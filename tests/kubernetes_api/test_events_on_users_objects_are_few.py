@@ -241,3 +241,11 @@ def test_names_of_events_are_valid_object_names(name: str, message: str) -> None
     assert len(made) <= 253
     assert made.startswith(f"{name}.")
     assert made == Note(Subject("shop", name, "uid"), "Conflict", message).name
+
+
+def test_what_is_in_no_namespace_has_its_events_in_the_default_one() -> None:
+    """As API servers demand it: an Event is of its object's namespace, or of ``default`` where that has none."""
+    fleet = Note(Subject("", "base", "uid", "ClusterPropagationPolicy", "trafficfed.io/v1alpha1"), "Invalid", "why")
+    assert fleet.path == "/api/v1/namespaces/default/events"
+    assert str(fleet.subject) == "ClusterPropagationPolicy base"
+    assert CONFLICT.path == "/api/v1/namespaces/shop/events"

@@ -115,7 +115,17 @@ def test_replicas_go_where_there_is_room_and_stay_there() -> None:
 def test_more_replicas_than_fit_are_placed_all_the_same_and_said() -> None:
     found = assign(template(deployment(replicas=9)), BY_ROOM, choice("eu", "us"), FLEET, free(eu=2, us=1), None)
     assert replicas(found.assignment) == {"eu": 6, "us": 3}
-    assert found.note == "more replicas than fit in eu, us: some of them will wait for room"
+    assert found.assignment is not None
+    assert found.assignment.crowded == ("eu", "us")
+
+
+def test_that_a_member_was_crowded_stands_with_its_share_and_goes_with_it() -> None:
+    first = assigned(BY_ROOM, 9, measured=free(eu=2, us=1))
+    assert assigned(BY_ROOM, 9, measured=free(eu=0, us=0), before=first).crowded == ("eu", "us")
+    assert assigned(BY_ROOM, 9, measured=free(eu=90, us=90), before=first).crowded == ("eu", "us")
+    assert assigned(BY_ROOM, 10, measured=free(eu=90, us=90), before=first).crowded == ()
+    assert forgotten(first, "eu").crowded == ("us",)
+    assert withdrawn(first).crowded == ()
 
 
 def test_a_chosen_cluster_that_comes_later_gets_the_next_replicas() -> None:

@@ -57,7 +57,7 @@ class Subject(Value, frozen=True):
     api_version: str = "v1"
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
 class Note(Value, frozen=True):
@@ -75,8 +75,13 @@ class Note(Value, frozen=True):
         return f"{self.subject.name[:200]}.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
     @property
+    def namespace(self) -> str:
+        """Events of what is in no namespace are in ``default`` (client-go, EventRecorder)."""
+        return self.subject.namespace or "default"
+
+    @property
     def path(self) -> str:
-        return f"/api/v1/namespaces/{self.subject.namespace}/events"
+        return f"/api/v1/namespaces/{self.namespace}/events"
 
 
 class Written(Value, frozen=True):
@@ -191,7 +196,7 @@ class EventWriter:
             {
                 "apiVersion": "v1",
                 "kind": "Event",
-                "metadata": {"name": note.name, "namespace": subject.namespace},
+                "metadata": {"name": note.name, "namespace": note.namespace},
                 "involvedObject": {
                     "apiVersion": subject.api_version,
                     "kind": subject.kind,

@@ -32,6 +32,12 @@ class CopyState(Value, frozen=True, kw_only=True, order=True):
         return self.reason == IN_PLACE
 
 
+def crowded(cluster: str, key: ObjectKey) -> CopyState:
+    """A copy that was given more replicas than its cluster had room for."""
+    message = "more replicas than fitted there when they were divided: some of them wait for room"
+    return CopyState(cluster=cluster, object=key, reason="MoreThanFits", message=message)
+
+
 def policy_status(
     generation: int,
     chosen: Chosen,
@@ -40,8 +46,10 @@ def policy_status(
     before: PolicyStatus,
     now_s: float,
     refusals: Sequence[Refusal] = (),
+    hints: Iterable[CopyState] = (),
 ) -> PolicyStatus:
-    """The status to write; equal to ``before`` where its meaning is the same. ``refusals`` are of the policy itself."""
+    """The status to write; equal to ``before`` where its meaning is the same. ``refusals`` are of the policy itself,
+    ``hints`` of copies that are in place and not as one would wish."""
     ordered = sorted(states)
     bad = [state for state in ordered if not state.good]
     conditions = (_scheduled(chosen, refusals), _applied(ordered, bad, objects, refusals))
@@ -52,7 +60,7 @@ def policy_status(
         applied=len(ordered) - len(bad),
         copies=len(ordered),
         clusters=_clusters(chosen.findings, ordered),
-        problems=tuple(map(_problem, bad[:MOST_PROBLEMS])),
+        problems=tuple(map(_problem, [*bad, *sorted(hints)][:MOST_PROBLEMS])),
     )
 
 

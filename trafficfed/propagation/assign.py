@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from trafficfed.errors import ConfigError
 from trafficfed.model import Value
@@ -17,11 +18,10 @@ from trafficfed.propagation.select import Policy
 
 
 class Assigned(Value, frozen=True, kw_only=True):
-    """What one object has where; None where it has to wait. ``note`` says what is not as one would wish."""
+    """What one object has where; None where it has to wait, ``waiting`` says for what."""
 
     assignment: Assignment | None = None
     waiting: str = ""
-    note: str = ""
 
 
 def assign(
@@ -33,7 +33,7 @@ def assign(
     before: Assignment | None,
 ) -> Assigned:
     """The assignment to record, equal to ``before`` where nothing changes; clusters no longer chosen leave by it."""
-    shares, waiting, note = _shares(template, policy.spec.replica_scheduling, choice, candidates, measured, before)
+    shares, waiting, crowded = _shares(template, policy.spec.replica_scheduling, choice, candidates, measured, before)
     if waiting:
         return Assigned(waiting=waiting)
     after = Assignment(
@@ -41,8 +41,11 @@ def assign(
         policy=policy.key,
         shares=tuple(Share(name, shares.get(name)) for name in choice.clusters),
         orphan=policy.spec.deletion_policy is DeletionPolicy.ORPHAN,
+        crowded=crowded,
     )
-    return Assigned(assignment=reassigned(before, after), note=note)
+    if before is not None and before.shares == after.shares:
+        after = replace(after, crowded=before.crowded)  # that was found when it was given, and stands with it
+    return Assigned(assignment=reassigned(before, after))
 
 
 def _shares(
@@ -52,10 +55,10 @@ def _shares(
     candidates: Iterable[Candidate],
     measured: Measured,
     before: Assignment | None,
-) -> tuple[Shares, str, str]:
-    """Shares, what is waited for, and a note."""
+) -> tuple[Shares, str, tuple[str, ...]]:
+    """Shares, what is waited for, and the clusters that are given more than fits."""
     if template.replicas is None or scheduling.type is not SchedulingType.DIVIDED or not choice.clusters:
-        return {}, "", ""
+        return {}, "", ()
     had = {share.cluster: share.replicas for share in before.shares} if before else {}
     counted = {name: share for name, share in had.items() if share is not None and name in choice.clusters}
     near = {each.name for each in candidates if each.reachable}
@@ -63,7 +66,7 @@ def _shares(
     if scheduling.divide_by is DivideBy.FREE_CAPACITY:
         return _by_room(template, template.replicas, choice, measured, counted, away)
     weights = {name: scheduling.weights.get(name, 0) for name in choice.clusters}
-    return by_weights(template.replicas, weights, counted, away), "", ""
+    return by_weights(template.replicas, weights, counted, away), "", ()
 
 
 def _by_room(
@@ -73,17 +76,16 @@ def _by_room(
     measured: Measured,
     counted: Mapping[str, int],
     away: list[str],
-) -> tuple[Shares, str, str]:
+) -> tuple[Shares, str, tuple[str, ...]]:
     near = [name for name in choice.clusters if name not in away]
     unmeasured = sorted(name for name in near if name not in measured.room)
     if unmeasured and not any(counted.values()) and total and not measured.final:
-        return {}, f"free capacity of {', '.join(unmeasured)}", ""
+        return {}, f"free capacity of {', '.join(unmeasured)}", ()
     one = replica_request(template)
     room = {name: fitting(measured.room.get(name, ()), one) for name in choice.clusters}
     shares = by_room(total, room, counted, away)
-    crowded = [n for n in near if shares[n] - counted.get(n, 0) > room[n] and n in measured.room]
-    note = f"more replicas than fit in {', '.join(sorted(crowded))}: some of them will wait for room" if crowded else ""
-    return shares, "", note
+    crowded = (n for n in near if shares[n] - counted.get(n, 0) > room[n] and n in measured.room)
+    return shares, "", tuple(sorted(crowded))
 
 
 class _PodTemplate(msgspec.Struct, frozen=True):

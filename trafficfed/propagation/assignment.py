@@ -54,13 +54,15 @@ class Leaving(Value, frozen=True, order=True):
 
 
 class Assignment(Value, frozen=True, kw_only=True):
-    """What one object has where. ``orphan`` is what its policy says about the end, as both may be gone by then."""
+    """What one object has where. ``orphan`` is what its policy says about the end, as both may be gone by then.
+    ``crowded`` are clusters that were given more replicas than fitted there at that moment."""
 
     object: ObjectKey
     policy: PolicyKey
     shares: tuple[Share, ...] = ()
     leaving: tuple[Leaving, ...] = ()
     orphan: bool = False
+    crowded: tuple[str, ...] = ()
 
     @property
     def clusters(self) -> tuple[str, ...]:
@@ -93,7 +95,7 @@ def reassigned(before: Assignment | None, after: Assignment) -> Assignment:
 
 def withdrawn(before: Assignment) -> Assignment:
     """Object or policy are gone: every copy leaves."""
-    return reassigned(before, msgspec.structs.replace(before, shares=(), leaving=()))
+    return reassigned(before, msgspec.structs.replace(before, shares=(), leaving=(), crowded=()))
 
 
 def left(before: Assignment, cluster: str) -> Assignment:
@@ -104,4 +106,5 @@ def left(before: Assignment, cluster: str) -> Assignment:
 def forgotten(before: Assignment, cluster: str) -> Assignment:
     """An operator says that a cluster is no more: nothing is waited for there."""
     shares = tuple(share for share in before.shares if share.cluster != cluster)
-    return left(msgspec.structs.replace(before, shares=shares), cluster)
+    crowded = tuple(name for name in before.crowded if name != cluster)
+    return left(msgspec.structs.replace(before, shares=shares, crowded=crowded), cluster)

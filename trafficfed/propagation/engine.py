@@ -19,6 +19,7 @@ from trafficfed.propagation.hub_view import HubView
 from trafficfed.propagation.objects import ObjectKey, TemplateKind
 from trafficfed.propagation.plan import Apply, Delete, Release
 from trafficfed.propagation.records import Records, Write
+from trafficfed.propagation.remarks import Remark
 from trafficfed.propagation.settling import Deed, Settling, concerned, content_of
 from trafficfed.propagation.situation import Situation
 from trafficfed.propagation.standing import Standing, StatusWrite
@@ -47,6 +48,7 @@ class Turn(Value, frozen=True, kw_only=True):
     records: tuple[Write, ...] = ()
     jobs: tuple[Job, ...] = ()
     statuses: tuple[StatusWrite, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 class Engine:
@@ -126,6 +128,14 @@ class Engine:
             self._touch_kind(cluster, kind)
         if before != (member.reachable, member.tried):
             self._members_changed()
+
+    def identify(self, uids: Mapping[str, str]) -> None:
+        """Who answers as which member, as far as it is known from elsewhere: also of one that cannot be reached now."""
+        for name, uid in uids.items():
+            if name in self.members and self.members[name].told_uid != uid:
+                self.members[name].told_uid = uid
+                if self._situation.identify(self.members[name]):
+                    self._members_changed()
 
     def doubt(self, doubts: Mapping[str, str]) -> None:
         """Why members' views may not be used, by cluster; those not named are not in doubt."""
@@ -251,7 +261,8 @@ class Engine:
             self._time(key, deeds)
         for job in jobs:
             self._settling.under_way[job.deed.cluster, job.deed.object] = job.urgent
-        return Turn(records=self._record(now_s), jobs=tuple(jobs), statuses=self._say(now_s))
+        statuses = self._say(now_s)
+        return Turn(records=self._record(now_s), jobs=tuple(jobs), statuses=statuses, remarks=self.standing.remarks())
 
     def _arrive(self, now_s: float) -> None:
         """Most copies stand as they were applied, and then nothing of their object has to be decided again."""
@@ -346,6 +357,11 @@ class Engine:
 
     def _members_changed(self) -> None:
         self._situation.members_changed()
+        runs_templates = any(member.holds_templates for member in self.members.values())
+        if runs_templates != self.standing.runs_templates:
+            self.standing.runs_templates = runs_templates
+            for key in self.records.assignments if self.records else ():
+                self._touch(key)
         self._choosing.marked |= self.hub.policies.keys()
 
     # ------------------------------------------------------------------ trust

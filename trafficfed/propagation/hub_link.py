@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import Never
 
 from trafficfed.errors import ConfigError, Refused, Transient
 from trafficfed.kubernetes_api.context import Credentials
-from trafficfed.kubernetes_api.events import EventWriter, Note
+from trafficfed.kubernetes_api.events import EventWriter, Note, Subject
 from trafficfed.kubernetes_api.wire import Event, Foreign, Lost
 from trafficfed.ports import Clock
 from trafficfed.propagation.api import Connect, Open
@@ -17,10 +17,11 @@ from trafficfed.propagation.engine import Engine
 from trafficfed.propagation.follow import Followed, follow
 from trafficfed.propagation.followed import CLUSTER_POLICIES, POLICIES, RECORD_SELECTOR
 from trafficfed.propagation.hub_view import RECORDS
-from trafficfed.propagation.hub_writer import HubWriter, Overtaken
+from trafficfed.propagation.hub_writer import HubWriter, NoStatus, Overtaken
 from trafficfed.propagation.objects import TemplateKind
 from trafficfed.propagation.records import Records, Write
-from trafficfed.propagation.standing import StatusWrite
+from trafficfed.propagation.remarks import Remark
+from trafficfed.propagation.standing import StatusWrite, kind_with_status
 
 RETRY_S = 10.0
 RECORD_AGAIN_S = 1.0
@@ -48,6 +49,7 @@ class HubLink:
         self._writer: HubWriter | None = None
         self._events: EventWriter | None = None
         self._log = logging.getLogger(__name__)
+        self._versions: dict[tuple[str, str], str] = {}
         self.reason = ""
         self.writes = 0
 
@@ -94,6 +96,7 @@ class HubLink:
     async def follow(self, kinds: Iterable[TemplateKind]) -> Never:
         """For ever, until cancelled; what cannot be reached is told as lost."""
         wanted = [Followed(kind, kind.path()) for kind in (*kinds, POLICIES, CLUSTER_POLICIES)]
+        self._versions = {(each.kind.group, each.kind.kind): each.kind.api_version for each in wanted}
         wanted.append(Followed(RECORDS, RECORDS.path(self._namespace), RECORD_SELECTOR))
         while True:
             try:
@@ -126,10 +129,10 @@ class HubLink:
 
     # ------------------------------------------------------------------ what is written
 
-    def tell(self, note: Note) -> None:
+    def tell(self, remark: Remark) -> None:
         """Write an Event on a user's object, soon; nothing is kept while the hub is not connected."""
         if self._events is not None:
-            self._events.tell(note)
+            self._events.tell(_note(remark, self._versions))
 
     async def record(self, engine: Engine, write: Write) -> None:
         """One record; the engine is told how it ended."""
@@ -163,8 +166,19 @@ class HubLink:
 
     async def say(self, engine: Engine, status: StatusWrite) -> None:
         """One status; what was not taken is worked out again later."""
-        problem = await self._writer.status(status) if self._writer is not None else "the hub is not connected"
+        try:
+            problem = await self._writer.status(status) if self._writer is not None else "the hub is not connected"
+        except NoStatus as error:
+            self._log.warning("the hub has no status of %s: %s", status.subject, error)
+            engine.standing.without_status(status.subject, self._clock.now_s())
+            return
         if problem:
             self._log.warning("the status of %s was not written: %s", status.subject, problem)
             engine.standing.failed(status.subject, self._clock.now_s())
             self._wake()
+
+
+def _note(remark: Remark, versions: Mapping[tuple[str, str], str]) -> Note:
+    key, (group, kind) = remark.subject, kind_with_status(remark.subject)
+    subject = Subject(key.namespace, key.name, remark.uid, kind, versions.get((group, kind), ""))
+    return Note(subject, remark.reason, remark.message, "Normal" if remark.good else "Warning")

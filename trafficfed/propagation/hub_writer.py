@@ -13,14 +13,17 @@ from trafficfed.kubernetes_api.listing import Page
 from trafficfed.kubernetes_api.wire import Meta, Wire
 from trafficfed.propagation.followed import RECORD_SELECTOR
 from trafficfed.propagation.records import Write
-from trafficfed.propagation.standing import StatusWrite
+from trafficfed.propagation.standing import STATUS_MANAGER, StatusWrite
 
-STATUS_MANAGER = "trafficfed-status"
 APPLY = "application/apply-patch+yaml"
 
 
 class Overtaken(Exception):
     """Somebody else wrote a record meanwhile."""
+
+
+class NoStatus(Exception):
+    """The hub has the kind, and no statuses of it."""
 
 
 class _Head(Wire, frozen=True):
@@ -76,13 +79,18 @@ class HubWriter:
         return tuple(bytes(each) for each in msgspec.json.decode(answer, type=Page).items or ())
 
     async def status(self, write: StatusWrite) -> str:
-        """Why it was not taken; empty where it was, or where its object is gone."""
+        """Why it was not taken; empty where it was, or where its object is gone. Raises NoStatus."""
         params = {"fieldManager": STATUS_MANAGER, "force": "true"}
         try:
             self._count()
             await self._transport.request("PATCH", write.path, write.body, APPLY, params)
         except Rejected as error:
-            return "" if error.status == HTTPStatus.NOT_FOUND else str(error)
+            if error.status != HTTPStatus.NOT_FOUND:
+                return str(error)
+            # an object that is gone is named in the answer; a resource that is not served is not
+            if f'"{_name(write)}" not found' not in str(error):
+                raise NoStatus(str(error)) from None
+            return ""
         except (Transient, Refused) as error:
             return str(error)
         return ""
@@ -90,3 +98,7 @@ class HubWriter:
     async def _request(self, method: str, path: str, body: bytes) -> bytes:
         self._count()
         return await self._transport.request(method, path, body)
+
+
+def _name(write: StatusWrite) -> str:
+    return write.path.split("/")[-2]

@@ -36,13 +36,15 @@ class MemberView:
         self.name = name
         self.doubt = ""
         self.holds_templates = False
+        self.told_uid = ""
         self.streams = Streams({kind: Stream() for kind in kinds})
         self._of = {(kind.group, kind.kind): stream for kind, stream in self.streams.of.items()}
         self._held: dict[ObjectKey, Held] = {}
 
     @property
     def uid(self) -> str:
-        return next((stream.uid for stream in self.streams.of.values() if stream.uid), "")
+        """Of the API server that answered last, or as it was told from elsewhere."""
+        return next((stream.uid for stream in self.streams.of.values() if stream.uid), self.told_uid)
 
     @property
     def tried(self) -> bool:

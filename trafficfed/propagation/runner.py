@@ -239,6 +239,7 @@ class Propagation:
     async def _decide(self, engine: Engine, tasks: asyncio.TaskGroup) -> Never:
         while True:
             await self._nap()
+            engine.identify({name: source.uid for name, source in self._sources.items() if source.uid})
             engine.doubt(self._doubts())
             self._tell()
             turn = engine.turn(self._clock.now_s())
@@ -248,6 +249,8 @@ class Propagation:
                 self._submit(job)
             for status in turn.statuses:
                 tasks.create_task(self._hub.say(engine, status), name=f"status of {status.subject}")
+            for remark in turn.remarks:
+                self._hub.tell(remark)
             await asyncio.sleep(0)
             if engine.busy:
                 self._wake.set()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from trafficfed.model import Refusal
-from trafficfed.propagation.aggregate import CopyState
+from trafficfed.propagation.aggregate import CopyState, crowded
 from trafficfed.propagation.assign import assign
 from trafficfed.propagation.assignment import Assignment, left, withdrawn
 from trafficfed.propagation.choosing import Choosing
@@ -189,6 +189,7 @@ class Settling:
         deeds: list[Deed] = []
         states = {step.cluster: self._state(step, deeds, now_s) for step in steps if not isinstance(step, Done)}
         self._standing.stand(key, states, now_s)
+        self._standing.hint(key, tuple(crowded(name, key) for name in assignment.crowded), now_s)
         self._let_go(assignment, [step for step in steps if isinstance(step, Done)])
         for deed in deeds:
             self._note_drift(deed, now_s)

@@ -16,6 +16,7 @@ from trafficfed.propagation.hub_view import HubView
 from trafficfed.propagation.objects import HUB, ObjectKey, PolicyKey, Template, TemplateKind
 from trafficfed.propagation.place import Chosen
 from trafficfed.propagation.policy import PolicyStatus
+from trafficfed.propagation.remarks import Remark, Remarks
 from trafficfed.propagation.statuses import Aim, CopyStatus, aggregate
 
 Json = dict[str, Any]
@@ -28,6 +29,12 @@ LONGEST_S = 2.0
 
 AGAIN_S = 5.0
 """After the hub did not take it."""
+
+WITHOUT_STATUS_S = 300.0
+"""After the hub said that it has no status of a kind: somebody has to install its definition anew."""
+
+STATUS_MANAGER = "trafficfed-status"
+"""The field manager of statuses, apart from that of copies."""
 
 _OF_THE_POLICY = {
     "InvalidPolicy",
@@ -60,6 +67,12 @@ class Standing:
         self._due: dict[ObjectKey | PolicyKey, tuple[float, float]] = {}
         self._written: dict[PolicyKey, tuple[str, PolicyStatus]] = {}
         self._said: dict[ObjectKey, tuple[str, bytes]] = {}
+        self._hints: dict[ObjectKey, tuple[CopyState, ...]] = {}
+        self._remarks = Remarks()
+        self._at_first: dict[PolicyKey, PolicyStatus] = {}
+        self._pending: list[Remark] = []
+        self._without_status: dict[tuple[str, str], float] = {}
+        self.runs_templates = False
 
     # ------------------------------------------------------------------ what changed
 
@@ -75,6 +88,8 @@ class Standing:
             self._policy_of.pop(key, None)
             self.copies.drop(key)
             self._said.pop(key, None)
+            self._hints.pop(key, None)
+            self._remarks.forget(key)
             return before
         self._policy_of[key] = policy
         self.ruled.setdefault(policy, set()).add(key)
@@ -86,6 +101,14 @@ class Standing:
         if self.copies.put(key, states) and (policy := self._policy_of.get(key)) is not None:
             self.touch(policy, now_s)
         self.touch(key, now_s)
+
+    def hint(self, key: ObjectKey, hints: tuple[CopyState, ...], now_s: float) -> None:
+        """What of an object's copies is not as one would wish, though they are in place."""
+        if self._hints.get(key, ()) != hints:
+            self._hints[key] = hints
+            if (policy := self._policy_of.get(key)) is not None:
+                self.touch(policy, now_s)
+            self.touch(key, now_s)
 
     def arrived(self, cluster: str, key: ObjectKey, now_s: float) -> None:
         """One copy is as it should be now."""
@@ -112,8 +135,12 @@ class Standing:
             if (first := next(its_own, None)) is not None:
                 yield Refusal(cluster=HUB, object=str(key), reason=first.reason, message=first.message)
         for state in self.copies.troubled():
-            message = state.message or state.reason
-            yield Refusal(cluster=state.cluster, object=str(state.object), reason=state.reason, message=message)
+            yield _refusal(state)
+        for _, hints in sorted(self._hints.items()):
+            yield from map(_refusal, hints)
+        for (group, kind), until_s in sorted(self._without_status.items()):
+            if now_s < until_s:
+                yield _no_status(group, kind)
 
     # ------------------------------------------------------------------ what is written
 
@@ -135,7 +162,8 @@ class Standing:
                 continue
             del self._due[subject]
             if isinstance(subject, ObjectKey):
-                write = self._object(subject, statuses_of)
+                self._remark(subject)
+                write = self._object(subject, statuses_of, now_s)
             else:
                 write = self._policy(subject, chosen, now_s)
             if write is not None:
@@ -150,6 +178,28 @@ class Standing:
             self._said.pop(subject, None)
         self._due[subject] = now_s, now_s + AGAIN_S
 
+    def without_status(self, subject: ObjectKey | PolicyKey, now_s: float) -> None:
+        """The hub has no statuses of this kind: none is written for a while."""
+        kind = kind_with_status(subject)
+        self._without_status[kind] = now_s + WITHOUT_STATUS_S
+        self.failed(subject, now_s + WITHOUT_STATUS_S)
+
+    def _has_status(self, subject: ObjectKey | PolicyKey, now_s: float) -> bool:
+        return self._without_status.get(kind_with_status(subject), 0.0) <= now_s
+
+    def remarks(self) -> tuple[Remark, ...]:
+        """What is to be said beside the objects on the hub; each is told once."""
+        found, self._pending = tuple(self._pending), []
+        return found
+
+    def _remark(self, key: ObjectKey) -> None:
+        template, policy = self._hub.templates.get(key), self._policy_of.get(key)
+        if template is None or policy is None:
+            return
+        before = self._at_first.setdefault(policy, self._hub.statuses.get(policy, PolicyStatus()))
+        states = (*self.copies.of(key).values(), *self._hints.get(key, ()))
+        self._pending += self._remarks.of_object(key, template.uid, policy, states, before)
+
     def _waits(self, key: ObjectKey | PolicyKey, now_s: float) -> bool:
         first_s, _ = self._due[key]
         if now_s - first_s > LONGEST_S:
@@ -161,10 +211,16 @@ class Standing:
         uid = self._hub.uids.get(key)
         if uid is None:
             self._written.pop(key, None)
+            self._at_first.pop(key, None)
+            self._remarks.forget(key)
+            return None
+        if not self._has_status(key, now_s):
             return None
         written = self._written.get(key)
         before = written[1] if written and written[0] == uid else self._hub.statuses.get(key, PolicyStatus())
         after = self._said_of(key, chosen, before, now_s)
+        self._at_first.setdefault(key, before)
+        self._pending += self._remarks.of_policy(key, uid, before, after)
         if after == before:
             return None
         self._written[key] = uid, after
@@ -186,12 +242,17 @@ class Standing:
             before,
             now_s,
             refusals,
+            (hint for each in keys for hint in self._hints.get(each, ())),
         )
 
-    def _object(self, key: ObjectKey, statuses_of: Callable[[ObjectKey], Iterable[CopyStatus]]) -> StatusWrite | None:
+    def _object(
+        self, key: ObjectKey, statuses_of: Callable[[ObjectKey], Iterable[CopyStatus]], now_s: float
+    ) -> StatusWrite | None:
         template, kind = self._hub.templates.get(key), self._kinds.get((key.group, key.kind))
-        if template is None or kind is None or key not in self._policy_of:
+        if template is None or kind is None or key not in self._policy_of or not self._has_status(key, now_s):
             return None
+        if self.runs_templates:
+            return self._given_up(kind, template)
         stated = orjson.loads(template.body)
         present = _without_nulls(stated.get("status") or {})
         aim = Aim(
@@ -207,6 +268,37 @@ class Standing:
             return None
         self._said[key] = template.uid, text
         return _object_write(kind, template, status)
+
+    def _given_up(self, kind: TemplateKind, template: Template) -> StatusWrite | None:
+        """The hub is a member, whose own controllers write the statuses of what stands there: summing up others' beside
+        them would be a quarrel, and a sum of load balancers' addresses would pass for the hub's own. What was said
+        before it was a member is taken back, once.
+        """
+        if STATUS_MANAGER.encode() not in template.body or self._said.get(template.key) == (template.uid, b""):
+            return None
+        self._said[template.key] = template.uid, b""
+        return _object_write(kind, template, {})
+
+
+def kind_with_status(subject: ObjectKey | PolicyKey) -> tuple[str, str]:
+    """Group and kind of what a status is about."""
+    if isinstance(subject, ObjectKey):
+        return subject.group, subject.kind
+    kind = POLICIES if subject.namespace else CLUSTER_POLICIES
+    return kind.group, kind.kind
+
+
+def _no_status(group: str, kind: str) -> Refusal:
+    name = f"{kind}.{group}" if group else kind
+    message = "the hub has no /status of this kind: what becomes of its objects is not shown there"
+    if group == POLICIES.group:
+        message += "; install the definitions again: trafficfed crds | kubectl apply --server-side -f -"
+    return Refusal(cluster=HUB, object=name, reason="NoStatusSubresource", message=message)
+
+
+def _refusal(state: CopyState) -> Refusal:
+    message = state.message or state.reason
+    return Refusal(cluster=state.cluster, object=str(state.object), reason=state.reason, message=message)
 
 
 def _steady(chosen: Chosen) -> Chosen:

@@ -1,7 +1,7 @@
 """A hub, members and propagation between them, whole but for sockets: in virtual time, with every fault on demand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -62,6 +62,7 @@ class PropagationWorld:
         self.servers = {name: self.hub if name == HUB else self._server(name) for name in members}
         self.sources: dict[str, Source] = {}
         self.unusable: dict[str, str] = {}
+        self.unusable_members: dict[str, str] = {}
         for definition in DEFINITIONS:
             self.write(manifest(definition))
         for server in {HUB: self.hub, **self.servers}.values():
@@ -82,7 +83,7 @@ class PropagationWorld:
             self.sources,
             self.state_dir,
             partial(self._credentials, HUB),
-            {name: partial(self._credentials, name) for name in self.servers},
+            {name: partial(self._member_credentials, name) for name in self.servers},
             self.clock,
             self._rtt,
             random=Random(1),
@@ -92,6 +93,20 @@ class PropagationWorld:
     def restart(self) -> None:
         """Everything that the process held in memory is gone."""
         del self.propagation
+
+    def join(self, name: str) -> None:
+        """Another member in the configuration, which takes another process; ``hub``: the hub itself."""
+        self.servers[name] = self.hub if name == HUB else self._server(name)
+        self.restart()
+
+    def learn(self, api_version: str, kind: str, plural: str) -> None:
+        """Where a kind is kept that only a definition brings."""
+        self.paths[kind] = TemplateKind(api_version=api_version, kind=kind, plural=plural)
+
+    async def _member_credentials(self, name: str) -> Credentials:
+        if why := self.unusable_members.get(name, ""):
+            raise ConfigError(why)
+        return await self._credentials(name)
 
     async def _credentials(self, name: str) -> Credentials:
         if why := self.unusable.get(name, ""):
@@ -118,23 +133,26 @@ class PropagationWorld:
     def write(self, *manifests: Json, at: EmulatedServer | None = None) -> None:
         """As ``kubectl apply`` on the hub, or at another server."""
         for each in manifests:
-            target = self._target(each["kind"], each["metadata"]["name"], each["metadata"].get("namespace"))
+            kinds = (at or self.hub).cluster.kinds
+            target = self._target(each["kind"], each["metadata"]["name"], each["metadata"].get("namespace"), kinds)
             (at or self.hub).cluster.apply(target, each, Intent(manager="kubectl", force=True))
 
     def remove(self, kind: str, name: str, namespace: str | None = "shop", at: EmulatedServer | None = None) -> None:
         """As ``kubectl delete``."""
-        (at or self.hub).cluster.delete(self._target(kind, name, namespace), {}, Intent())
+        cluster = (at or self.hub).cluster
+        cluster.delete(self._target(kind, name, namespace, cluster.kinds), {}, Intent())
 
     def report(self, at: EmulatedServer, kind: str, name: str, status: Json) -> None:
         """A cluster's own controllers write a status."""
-        target = self._target(kind, name, "shop", "status")
+        target = self._target(kind, name, "shop", at.cluster.kinds, "status")
         at.cluster.modify(target, lambda found: {**found, "status": status}, Intent(manager="controller"))
 
     def get(
         self, kind: str, name: str, namespace: str | None = "shop", at: EmulatedServer | None = None
     ) -> Json | None:
+        cluster = (at or self.hub).cluster
         try:
-            return (at or self.hub).cluster.get(self._target(kind, name, namespace))
+            return cluster.get(self._target(kind, name, namespace, cluster.kinds))
         except ApiFailure:
             return None
 
@@ -152,22 +170,23 @@ class PropagationWorld:
         """The reason of a policy's condition."""
         return next(str(each["reason"]) for each in self.status(policy)["conditions"] if each["type"] == type)
 
-    def events(self, at: EmulatedServer | None = None) -> list[tuple[str, str]]:
-        """Reason and object of every Event there."""
-        kinds = (at or self.hub).cluster.kinds
-        kind = next(kind for kind in kinds if kind.name == "Event" and not kind.group)
-        found = (orjson.loads(raw) for raw in (at or self.hub).cluster.store.objects(kind).values())
-        return [(str(each["reason"]), str(each["involvedObject"]["name"])) for each in found]
+    def events(self) -> list[tuple[str, str]]:
+        """Reason and object of every Event on the hub."""
+        return list(self.event_counts())
+
+    def event_counts(self) -> dict[tuple[str, str], int]:
+        """How often each was said."""
+        kind = next(kind for kind in self.hub.cluster.kinds if kind.name == "Event" and not kind.group)
+        found = (orjson.loads(raw) for raw in self.hub.cluster.store.objects(kind).values())
+        return {(str(each["reason"]), str(each["involvedObject"]["name"])): int(each["count"]) for each in found}
 
     def writes(self, at: EmulatedServer) -> list[str]:
         """What was asked to be written since this was last asked."""
         found, at.calls[:] = list(at.calls), []
         return found
 
-    def _target(self, kind: str, name: str, namespace: str | None, subresource: str = "") -> Target:
+    def _target(
+        self, kind: str, name: str, namespace: str | None, kinds: Sequence[Kind], subresource: str = ""
+    ) -> Target:
         path = self.paths[kind].path(namespace or "", name)
-        return parse_target(f"{path}/{subresource}" if subresource else path, self._all_kinds)
-
-    @property
-    def _all_kinds(self) -> tuple[Kind, ...]:
-        return self.hub.cluster.kinds
+        return parse_target(f"{path}/{subresource}" if subresource else path, kinds)
