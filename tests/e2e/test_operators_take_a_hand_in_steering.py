@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 
-from trafficfed.testing.world import BACK_S, OUT_S, World
+from trafficfed.testing.world import BACK_S, OUT_S, World, world
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 Command = Callable[..., str]
 SOON_S = 5.0
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with world(tmp_path_factory.mktemp("world"), with_hub=True) as running:
+        yield running
 
 
 @pytest.fixture
@@ -61,6 +67,21 @@ def test_a_drained_cluster_leaves_every_answer_until_undone(web: World) -> None:
     ordered(web, "undrain", "eu")
     web.wait_for("web", "eu", "us", "ap", within_s=SOON_S)
     assert in_force(web) == []
+
+
+def test_the_hub_shows_what_is_in_force(web: World) -> None:
+    hub = web.hub
+    assert hub is not None
+    ordered(web, "drain", "eu", "--why", "kernel upgrade", "--who", "ann")
+    (control,) = in_force(web)
+    name = f"drain-{control['id']}"
+
+    def copies() -> str:
+        return hub.kubectl("get", "operatorcontrols", "--no-headers", "--ignore-not-found")
+
+    web.wait_until(lambda: name in copies() and "ann" in copies(), 10, "the drain stands on the hub")
+    ordered(web, "undrain", "eu")
+    web.wait_until(lambda: name not in copies(), 10, "the drain has left the hub")
 
 
 def test_a_drain_outlives_a_kill_of_the_controller(web: World) -> None:
