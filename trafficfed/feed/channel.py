@@ -55,6 +55,8 @@ class Channel:
 
         Several tasks may send: frames go out whole and in the order of the calls.
         """
+        if self._writer.is_closing():  # some event loops raise a RuntimeError for a write to what is closed
+            raise Transient("the connection is closed")
         header = struct.pack(">QI", self._sent, len(payload))
         self._sent += 1
         try:
