@@ -111,11 +111,11 @@ def _mistakes(section: ProberSection, resolve: Resolve) -> Iterator[Mistake]:
             yield Mistake(here, f"{address} has no port to connect to; write 1 to 65535")
     written, file = section.key_file, resolve(section.key_file)
     if not file.is_file():
-        yield Mistake(_KEY_FILE, f"names {written}, which is no file; copy the controllers' feed key there")
+        yield Mistake(_KEY_FILE, f"names {written}, which is no file; copy it from the controllers' side")
     elif not os.access(file, os.R_OK):
         yield Mistake(_KEY_FILE, f"names {written}, which this user cannot read; mend its owner or its mode")
     elif len(read_key(file)) < KEY_OCTETS:
-        text = f"names {written}, whose key is shorter than {KEY_OCTETS} octets; copy the controllers' whole"
+        text = f"names {written}, whose key is shorter than {KEY_OCTETS} octets; copy the whole of it"
         yield Mistake(_KEY_FILE, text)
 
 

@@ -135,7 +135,9 @@ class Vantage:
         outbox, joined = self._outboxes[address], self._joined[address]
         while True:
             await joined.wait()
-            link = self._links.live[address]
+            link = self._links.live.get(address)
+            if link is None:
+                continue  # it was gone again before it was this task's turn
             try:
                 await link.send(self._message(outbox))
             except Transient:
