@@ -62,7 +62,7 @@ def carried_out(member: RealCluster, deed: Deed) -> tuple[str, Any, int]:
 
     async def run(transport: Transport) -> tuple[str, Any, int]:
         outcomes = Outcomes()
-        writer = MemberWriter("demo", DEFAULT_KINDS, outcomes)
+        writer = MemberWriter("demo", DEFAULT_KINDS, outcomes, SystemClock())
         writer.submit(Job(deed=deed, urgent=False))
         async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
             running = tasks.create_task(writer.run(transport), name="writer")

@@ -168,7 +168,8 @@ class Propagation:
             engine = self._begin(found, UNLIMITED)
             rehearsal = Rehearsal(engine, self._clock, self._submit, self._nap, self._wake.set)
             self._writers = {
-                name: MemberWriter(self._owner, found.kinds, rehearsal, only_looks=True) for name in self._connect
+                name: MemberWriter(self._owner, found.kinds, rehearsal, self._clock, only_looks=True)
+                for name in self._connect
             }
             async with asyncio.TaskGroup() as tasks:
                 connections = tasks.create_task(self._connections(found.kinds), name="connections")
@@ -193,7 +194,7 @@ class Propagation:
     def _begin(self, found: Discovered, most_under_way: int = MOST_UNDER_WAY) -> Engine:
         # what nobody asked for by name is nobody's trouble until a policy selects it
         self._absent = found.refusals if self._settings.kinds else ()
-        self._writers = {name: MemberWriter(self._owner, found.kinds, self) for name in self._connect}
+        self._writers = {name: MemberWriter(self._owner, found.kinds, self, self._clock) for name in self._connect}
         self._engine = Engine(
             self._owner,
             self._settings.namespace,

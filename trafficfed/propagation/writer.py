@@ -11,6 +11,7 @@ from trafficfed.errors import Refused, Transient
 from trafficfed.kubernetes_api.events import Writer
 from trafficfed.kubernetes_api.failures import Rejected, Unavailable
 from trafficfed.kubernetes_api.wire import Meta, Wire
+from trafficfed.ports import Clock
 from trafficfed.propagation.engine import Job
 from trafficfed.propagation.member_view import MANAGER
 from trafficfed.propagation.objects import ObjectKey, TemplateKind
@@ -24,6 +25,11 @@ MERGE = "application/merge-patch+json"
 EDITS_AT_ONCE, BULK_AT_ONCE = 4, 4
 """Steps under way in one member. More of them make nothing faster, as API servers are busy by then, but all else
 slower. Edits have some of their own: they wait for nothing but edits."""
+
+BULK_BESIDE_EDITS = 1
+EDITING_S = 1.0
+"""While somebody edits, which is until so long after the last edit, bulk work has one lane: every request that an API
+server has under way beside an edit makes that one slower. Bulk work never stands still for it."""
 
 NEVER = "1"
 """A resourceVersion that no object has, as etcd counts writes from 2: a server-side apply that carries it creates, and
@@ -55,26 +61,40 @@ class MemberWriter:
     is to be made is asked for, and everything else is told as done."""
 
     def __init__(
-        self, owner: str, kinds: tuple[TemplateKind, ...], outcomes: Outcomes, *, only_looks: bool = False
+        self,
+        owner: str,
+        kinds: tuple[TemplateKind, ...],
+        outcomes: Outcomes,
+        clock: Clock,
+        *,
+        only_looks: bool = False,
     ) -> None:
-        self._owner, self._outcomes, self._only_looks = owner, outcomes, only_looks
+        self._owner, self._outcomes, self._clock, self._only_looks = owner, outcomes, clock, only_looks
         self._kinds = {(kind.group, kind.kind): kind for kind in kinds}
         self._edits: asyncio.Queue[Job] = asyncio.Queue()
         self._bulk: asyncio.Queue[Job] = asyncio.Queue()
+        self._calm_s = 0.0
         self.requests = 0
 
     def submit(self, job: Job) -> None:
+        if job.urgent:
+            self._calm_s = self._clock.monotonic_s() + EDITING_S
         (self._edits if job.urgent else self._bulk).put_nowait(job)
 
     async def run(self, transport: Writer) -> None:
         """As long as there is a connection; until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for jobs, count in ((self._edits, EDITS_AT_ONCE), (self._bulk, BULK_AT_ONCE)):
-                for number in range(count):
-                    tasks.create_task(self._work(transport, jobs), name=f"writer {number}")
+            for number in range(EDITS_AT_ONCE):
+                tasks.create_task(self._work(transport, self._edits), name=f"edits {number}")
+            for number in range(BULK_AT_ONCE):
+                yields = number >= BULK_BESIDE_EDITS
+                tasks.create_task(self._work(transport, self._bulk, yields=yields), name=f"bulk {number}")
 
-    async def _work(self, transport: Writer, jobs: asyncio.Queue[Job]) -> Never:
+    async def _work(self, transport: Writer, jobs: asyncio.Queue[Job], *, yields: bool = False) -> Never:
         while True:
+            if yields and (edited_s := self._calm_s - self._clock.monotonic_s()) > 0:
+                await asyncio.sleep(edited_s)
+                continue
             job = await jobs.get()
             try:
                 await self._carry_out(transport, job.deed)
