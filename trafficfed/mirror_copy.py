@@ -70,7 +70,9 @@ class Copy:
         return self.kept.term == term and self.kept.generation >= generation
 
     def want(self, image: Image) -> None:
-        """Hold this from now on."""
+        """Hold this from now on; in a new term others may have written since."""
+        if self._image is not None and self._image.term != image.term:
+            self.forget()
         self._image = image
         self._wake.set()
 

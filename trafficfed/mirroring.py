@@ -171,8 +171,10 @@ class Mirror:
                     raise
 
     def _cut(self, count: int) -> Cut:
+        """The rows are gathered anew where no delta led to them: after a gap, and for a new leadership's table."""
         table = self._table
-        if self._shards is None or self._shards.generation != table.generation:
+        follows = self._image is None or self._image.term == table.term
+        if self._shards is None or self._shards.generation != table.generation or not follows:
             count = max(count, self._shards.count if self._shards is not None else 0)
             wanted = max(count, chunks_for(len(table.rows)))
             self._shards = Shards(table.rows.values(), table.generation, wanted)
@@ -236,7 +238,7 @@ async def newest(
 async def _read(place: MirrorPlace, seal: Seal, deadline_s: float) -> Reading | str:
     """What a place has, or why that cannot be known."""
     try:
-        return read(await place.load(deadline_s), seal)
+        return read(await place.look(deadline_s), seal)
     except (Transient, Refused) as error:
         return str(error)
 

@@ -362,6 +362,45 @@ class TestTwoThatBothBelieveTheyLead:
                 await asyncio.sleep(2 * COALESCE_S)
         assert await table_in(shelf) == newer.table.snapshot()
 
+    async def test_who_leads_again_at_once_knows_nothing_of_what_others_wrote_meanwhile(self) -> None:
+        """Too short a break to be noticed by itself: only the term tells. Another has dropped chunks of the first."""
+        shelf = Shelf()
+        rows = tuple(row(f"w{number}") for number in range(ROWS_MOST * 3))
+        leader = Controller(shelf, term=3, table=Table(Snapshot(rows=rows)))
+        async with mirroring(leader):
+            await leader.up_to_date()
+            other = Controller(shelf, term=4, table=Table(leader.table.snapshot()))
+            async with mirroring(other):
+                for number in range(len(rows)):
+                    other.change(f"w{number}", weight=7)
+                await other.up_to_date()
+                await asyncio.sleep(0.1)
+            leader.table.adopt(other.table.snapshot())
+            leader.table.begin_term(5)
+            leader.change("w3", weight=9)
+            await leader.up_to_date()
+        assert await table_in(shelf) == leader.table.snapshot()
+        assert leader.told == []
+
+    async def test_a_store_that_hung_since_an_earlier_leadership_overwrites_nothing(self) -> None:
+        shelf = Shelf()
+        leader = Controller(shelf, term=3)
+        async with mirroring(leader):
+            await leader.up_to_date()
+            shelf.hold.clear()
+            leader.change(weight=5)
+            await asyncio.sleep(COALESCE_S + 1)
+            other = Controller(Shelf(), term=4, table=Table(Snapshot(generation=50, rows=(row("other"),))))
+            async with mirroring(other):
+                await other.up_to_date()
+            for name, data in other.shelves[0].data.items():
+                shelf.put(name, data)
+            leader.leads = False
+            await leader.places[0].look(1.0)
+            shelf.hold.set()
+            await asyncio.sleep(1)
+        assert await table_in(shelf) == other.table.snapshot()
+
     async def test_of_two_that_write_at_the_same_moment_the_newer_stays(self) -> None:
         shelf = Shelf()
         rows = tuple(row(f"w{number}") for number in range(ROWS_MOST * 3))

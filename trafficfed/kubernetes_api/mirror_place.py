@@ -70,15 +70,23 @@ class ConfigMapPlace:
         self._path = f"/api/v1/namespaces/{namespace}/configmaps"
         self._versions: dict[str, str] = {}
 
+    async def look(self, deadline_s: float) -> Mapping[str, bytes]:
+        """See MirrorPlace."""
+        return {each.metadata.name: _data(each) for each in await self._list(deadline_s)}
+
     async def load(self, deadline_s: float) -> Mapping[str, bytes]:
-        """See MirrorPlace. All pages of a list show the state at its first."""
+        """See MirrorPlace."""
+        found = await self._list(deadline_s)
+        self._versions = {each.metadata.name: each.metadata.resource_version for each in found}
+        return {each.metadata.name: _data(each) for each in found}
+
+    async def _list(self, deadline_s: float) -> list[_ConfigMap]:
+        """All pages of a list show the state at its first."""
         async with self._deadline("loading", deadline_s):
             try:
-                found = await self._pages({"labelSelector": f"{LABEL}={LABEL_VALUE}", "limit": str(PAGE)})
+                return await self._pages({"labelSelector": f"{LABEL}={LABEL_VALUE}", "limit": str(PAGE)})
             except Expired:
-                found = await self._pages({"labelSelector": f"{LABEL}={LABEL_VALUE}"})
-        self._versions = {each.metadata.name: each.metadata.resource_version for each in found}
-        return {each.metadata.name: (each.binary_data or {}).get(DATA_KEY, b"") for each in found}
+                return await self._pages({"labelSelector": f"{LABEL}={LABEL_VALUE}"})
 
     async def store(self, chunks: Sequence[Chunk], deadline_s: float) -> None:
         """See MirrorPlace."""
@@ -166,3 +174,7 @@ class ConfigMapPlace:
                 yield
         except TimeoutError as error:
             raise Transient(f"{doing} the table in {self.name} took more than {deadline_s:.0f} s") from error
+
+
+def _data(found: _ConfigMap) -> bytes:
+    return (found.binary_data or {}).get(DATA_KEY, b"")

@@ -19,7 +19,7 @@ class Chunk(Value, frozen=True):
 
 
 class MirrorPlace(Protocol):
-    """One elector's store of chunks. It knows nothing of what is in them.
+    """One elector's store of chunks. It knows nothing of what is in them. One writer uses it; anybody may ``look``.
 
     ``deadline_s`` is the duration within which a call ends, one way or another. Raises Transient or Refused.
     """
@@ -29,8 +29,12 @@ class MirrorPlace(Protocol):
         """What operators call the place."""
         ...
 
-    async def load(self, deadline_s: float) -> Mapping[str, bytes]:
+    async def look(self, deadline_s: float) -> Mapping[str, bytes]:
         """Every chunk there, by name, as of one moment."""
+        ...
+
+    async def load(self, deadline_s: float) -> Mapping[str, bytes]:
+        """The same, and what is stored from now on is decided upon that."""
         ...
 
     async def store(self, chunks: Sequence[Chunk], deadline_s: float) -> None:

@@ -61,6 +61,18 @@ class MirrorPlaceContract:
             await ours.store([Chunk(HEADER, b"ours again")], DEADLINE_S)
         assert await place().load(DEADLINE_S) == {HEADER: b"theirs"}
 
+    async def test_a_look_by_others_lets_nothing_be_overwritten(self, place: Place) -> None:
+        """Nobody but the writer itself decides upon what it sees."""
+        ours = place()
+        await ours.store([Chunk(HEADER, b"ours")], DEADLINE_S)
+        theirs = place()
+        await theirs.load(DEADLINE_S)
+        await theirs.store([Chunk(HEADER, b"theirs")], DEADLINE_S)
+        assert await ours.look(DEADLINE_S) == {HEADER: b"theirs"}
+        with pytest.raises(Overtaken):
+            await ours.store([Chunk(HEADER, b"ours again")], DEADLINE_S)
+        assert await place().look(DEADLINE_S) == {HEADER: b"theirs"}
+
     async def test_what_was_not_seen_is_not_overwritten(self, place: Place) -> None:
         await place().store([Chunk(HEADER, b"theirs")], DEADLINE_S)
         with pytest.raises(Overtaken):

@@ -12,7 +12,7 @@ class Shelf:
 
     ``stored`` lists all that was ever written, in order, ``dropped`` all that was deleted. ``failure`` is raised by
     every call; ``hangs`` lets every call wait out its deadline; ``breaks_after`` ends a store after so many chunks of
-    it, as a kill would.
+    it, as a kill would; stores stand still while ``hold`` is cleared.
     """
 
     def __init__(self) -> None:
@@ -22,6 +22,8 @@ class Shelf:
         self.loads = 0
         self.failure: Transient | Refused | None = None
         self.hangs = False
+        self.hold = asyncio.Event()
+        self.hold.set()
         self.breaks_after: int | None = None
 
     @property
@@ -49,9 +51,13 @@ class MemoryPlace:
         self.shelf = shelf or Shelf()
         self._versions: dict[str, int] = {}
 
-    async def load(self, deadline_s: float) -> Mapping[str, bytes]:
+    async def look(self, deadline_s: float) -> Mapping[str, bytes]:
         self.shelf.loads += 1
         await self.shelf.answer(deadline_s)
+        return self.shelf.data
+
+    async def load(self, deadline_s: float) -> Mapping[str, bytes]:
+        await self.look(deadline_s)
         self._versions = {name: version for name, (version, _) in self.shelf.chunks.items()}
         return self.shelf.data
 
@@ -61,6 +67,8 @@ class MemoryPlace:
             if number == self.shelf.breaks_after:
                 raise Transient("the connection broke off")
             await asyncio.sleep(0)
+            if not self.shelf.hold.is_set():
+                await self.shelf.hold.wait()
             version, _ = self.shelf.chunks.get(chunk.name, (0, b""))
             if version != self._versions.get(chunk.name, 0):
                 raise Overtaken(f"somebody else wrote {chunk.name} in {self.name}")
