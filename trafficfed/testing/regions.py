@@ -9,8 +9,11 @@ Every method blocks. The first region also has the hub where there is one.
 """
 
 import contextlib
+import functools
 import json
 import secrets
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,6 +72,11 @@ class Region:
     def start_controller(self) -> None:
         self.deployment.launch_controller()
 
+    def lose_controller(self) -> None:
+        """The controller and all that it had on disk are gone."""
+        self.deployment.kill_controller()
+        shutil.rmtree(self.directory / "state")
+
     def kill(self) -> None:
         """SIGKILL to all of it at once: whoever asks is refused."""
         for process in self._processes():
@@ -116,6 +124,11 @@ class Region:
     def status(self) -> dict[str, Any]:
         return self.deployment.status()
 
+    def run(self, *arguments: str) -> str:
+        """A command as an operator of this region gives it; its output. Raises CalledProcessError."""
+        command = [sys.executable, "-m", "trafficfed", *arguments, "--config", str(self.deployment.config)]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
     def leads(self) -> bool:
         """Whether its controller says that it leads; False where it says nothing."""
         if self.deployment.controller is None or not self.deployment.controller.running:
@@ -130,7 +143,8 @@ class Region:
 class Regions:
     """All regions, and BIND outside of them where records are written too."""
 
-    def __init__(self, regions: Sequence[Region], bind: Bind) -> None:
+    def __init__(self, regions: Sequence[Region], bind: Bind, zone_votes: bool) -> None:
+        self.zone_votes = zone_votes
         self.regions = {region.name: region for region in regions}
         self.bind = bind
 
@@ -153,7 +167,46 @@ class Regions:
         )
 
     def addresses(self, *names: str) -> tuple[str, ...]:
-        return tuple(sorted(self.regions[name].address for name in names))
+        """Of these regions, or of all."""
+        return tuple(sorted(self.regions[name].address for name in names or self.regions))
+
+    def answers(self, name: str) -> dict[str, tuple[str, ...]]:
+        """What clients of each region get from their own name server, and anyone from BIND."""
+        return {**{region.name: region.answer(name) for region in self.regions.values()}, "bind": self.in_bind(name)}
+
+    def settle(self, name: str, within_s: float = 30.0) -> None:
+        """Wait until every region serves its own clients, BIND gives all, and every controller answers."""
+        wanted = {**{region.name: (region.address,) for region in self.regions.values()}, "bind": self.addresses()}
+        self.wait_until(lambda: self.answers(name) == wanted, within_s, f"{name} comes from everywhere: {wanted}")
+        self.wait_until(
+            lambda: all(region.deployment.get("/api/status") for region in self.regions.values()),
+            within_s,
+            "every controller answers",
+        )
+
+    def die(self, region: Region, how: Callable[[], None], name: str, within_s: float) -> dict[str, float]:
+        """Have a whole region fail, and tell after how long it was out of each surviving authority's answers.
+
+        Raises AssertionError for any empty answer meanwhile, and where it takes longer than ``within_s``.
+        """
+        rest = self.others(region)
+        asked: dict[str, Callable[[], tuple[str, ...]]] = {
+            each.name: functools.partial(each.answer_to, name, region.name) for each in rest
+        }
+        asked["bind"] = functools.partial(self.in_bind, name)
+        out: dict[str, float] = {}
+        how()
+        started = time.monotonic()  # noqa: TID251 - measures the real product from outside
+        while out.keys() != asked.keys():
+            for authority, ask in asked.items():
+                answer = ask()
+                now_s = time.monotonic() - started  # noqa: TID251 - as above
+                assert answer, f"{authority} answers nothing after {now_s:.2f} s\n{self.logs()}"
+                if region.address not in answer:
+                    out.setdefault(authority, now_s)
+            assert now_s < within_s, f"out after {within_s:.1f} s only at {out}\n{self.logs()}"
+            time.sleep(POLL_S / 5)
+        return out
 
     def in_bind(self, name: str) -> tuple[str, ...]:
         return self.bind.query(f"{name}.{ZONE}", "A")
@@ -233,7 +286,7 @@ def make_regions(
         for each in made:
             _secret(region.directory / f"probe-{each.name}.key", keys[each.name])
         _prober_file(region)
-    return Regions(made, bind)
+    return Regions(made, bind, zone_votes)
 
 
 def _region_of(cluster: Cluster) -> str:

@@ -1,0 +1,145 @@
+"""What the product exists for: a whole region dies, leader included, and everybody else answers right by themselves.
+
+Real API servers with an etcd each, controllers, name servers, probers and backends of three regions, BIND beside them.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from trafficfed.leadership.zone_elector import LABEL
+from trafficfed.testing.deployment import QUICK
+from trafficfed.testing.regions import LEASE, Region, Regions, regions
+from trafficfed.testing.world import ZONE
+from trafficfed.zones.fence import fence_name
+
+pytestmark = pytest.mark.real
+
+DETECTION_S = QUICK["interval"] + (QUICK["fall"] - 1) * QUICK["suspicion"] + 2 * QUICK["timeout"]
+"""A death is seen within the interval; two more probes follow at suspicion's spacing; each may hang for its timeout."""
+OUT_S = max(DETECTION_S, LEASE["lease"]) + 1.0
+BACK_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
+    with regions(tmp_path_factory.mktemp("three")) as fleet:
+        fleet.apply("web")
+        fleet.settle("web")
+        yield fleet
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
+    """Two clusters, and the zone at a BIND outside both as the third elector."""
+    with regions(tmp_path_factory.mktemp("two"), ["eu", "us"], zone_votes=True) as fleet:
+        fleet.apply("web")
+        fleet.settle("web")
+        yield fleet
+
+
+def fence(fleet: Regions) -> tuple[str, ...]:
+    return fleet.bind.query(fence_name(ZONE), "TXT")
+
+
+def writes_nothing(fleet: Regions, seconds: float) -> None:
+    """The zone stays as it is to the letter; where it votes, all but the leader's record, which is renewed."""
+
+    def records() -> dict[tuple[str, str], tuple[str, ...]]:
+        found = fleet.bind.records()
+        return {key: values for key, values in found.items() if key[1] != "SOA" and not key[0].startswith(LABEL)}
+
+    before, serial = records(), fleet.bind.serial()
+    with pytest.raises(AssertionError, match="not within"):
+        fleet.wait_until(
+            lambda: records() != before or (not fleet.zone_votes and fleet.bind.serial() != serial),
+            seconds,
+            "the zone is written",
+        )
+
+
+def returned(fleet: Regions, region: Region) -> None:
+    """The region is back with all its parts, and its controller follows the one that leads now."""
+    fleet.wait_until(lambda: region.deployment.get("/api/status") is not None, BACK_S, f"{region.name} is back")
+    fleet.wait_until(
+        lambda: region.status()["leadership"]["standing"] == "relays", BACK_S, f"{region.name} follows the leader"
+    )
+    fleet.settle("web")
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_the_leaders_region_is_killed_and_out_everywhere_within_a_lease(fleet: Regions, number: int) -> None:
+    dead = fleet.leader()
+    term = fence(fleet)
+    fleet.die(dead, dead.kill, "web", OUT_S)
+    heir = fleet.leader()
+    assert heir is not dead
+    assert fence(fleet) != term
+    dead.revive()
+    returned(fleet, dead)
+    assert fleet.leader() is heir
+    writes_nothing(fleet, 3.0)
+
+
+def test_a_region_that_was_stopped_and_goes_on_changes_nothing_that_was_done_meanwhile(fleet: Regions) -> None:
+    """It still believes to lead when it wakes; an annotation and a drain given to survivors stay in force."""
+    stopped = fleet.leader()
+    fleet.die(stopped, stopped.pause, "web", OUT_S)
+    survivors = fleet.others(stopped)
+    fleet.wait_until(lambda: any(map(Region.leads, survivors)), OUT_S, "a survivor leads")
+    (heir,) = [each for each in survivors if each.leads()]
+    (other,) = [each for each in survivors if each is not heir]
+    fleet.apply_in(other.name, "late", ttl="77")
+    said = other.run("drain", stopped.name, "--why", "it is dead")
+    assert f"cluster {stopped.name} is drained" in said
+    fleet.wait_until(lambda: heir.status()["controls"] != [], 5.0, "the leader has the drain")
+    fleet.wait_until(lambda: fleet.in_bind("late") == (other.address,), 10.0, "the new name is published")
+    standing = fence(fleet)
+    stopped.resume()
+    fleet.wait_until(lambda: stopped.deployment.get("/api/status") is not None, BACK_S, "it answers again")
+    fleet.wait_until(lambda: stopped.status()["leadership"]["standing"] == "relays", BACK_S, "it follows")
+    assert fence(fleet) == standing
+    assert fleet.in_bind("late") == (other.address,)
+    assert [control["cluster"] for control in stopped.status()["controls"]] == [stopped.name]
+    (late,) = [view for view in stopped.status()["services"] if view["service"].endswith("/late")]
+    assert late["ttl"] == 77
+    for region in fleet.regions.values():
+        fleet.wait_until(lambda asked=region: stopped.address not in asked.answer("web"), 5.0, "it stays drained")  # type: ignore[misc]
+    other.run("undrain", stopped.name)
+    fleet.settle("web")
+
+
+def test_two_clusters_and_a_zone_outside_both_lose_the_leaders_region(pair: Regions) -> None:
+    dead = pair.leader()
+    (other,) = pair.others(dead)
+    pair.die(dead, dead.kill, "web", OUT_S)
+    assert pair.leader() is other
+    assert pair.in_bind("web") == (other.address,)
+    dead.revive()
+    returned(pair, dead)
+    writes_nothing(pair, 3.0)
+
+
+def test_two_clusters_and_a_zone_outside_both_outlast_a_region_that_stops(pair: Regions) -> None:
+    stopped = pair.leader()
+    (other,) = pair.others(stopped)
+    pair.die(stopped, stopped.pause, "web", OUT_S)
+    pair.wait_until(other.leads, OUT_S, "the survivor leads")
+    standing = fence(pair)
+    stopped.resume()
+    returned(pair, stopped)
+    assert fence(pair) == standing
+
+
+def test_a_controller_that_lost_all_it_knew_begins_with_what_the_electors_keep(fleet: Regions) -> None:
+    """A new controller whose caches are not filled never leads with an empty table: it is there before it leads."""
+    leader = fleet.leader()
+    rows = len(leader.status()["services"])
+    fleet.wait_until(lambda: len(leader.status()["leadership"]["kept"]) == 3, 15.0, "every elector has the table")
+    for region in fleet.regions.values():
+        region.lose_controller()
+    for region in fleet.regions.values():
+        region.start_controller()
+    heir = fleet.leader()
+    assert len(heir.status()["services"]) == rows
+    fleet.settle("web")
