@@ -1,5 +1,8 @@
 """One command line on the hub, and the Service runs and is named wherever its policy says; on real API servers."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -375,3 +378,56 @@ def test_the_second_run_writes_nothing(fleet: World, hub: RealCluster) -> None:
     fleet.wait_until(lambda: all(map(edited, fleet.clusters.values())), WITHIN_S, "it is at work")
     after = versions()
     assert [len(set(b.split()) - set(a.split())) for b, a in zip(before, after, strict=True)] == [1, 1, 1, 1, 0, 0]
+
+
+def planned(fleet: World, name: str) -> dict[str, tuple[str, str]]:
+    """What ``trafficfed plan`` says of a Deployment: action and reason by member."""
+    command = [sys.executable, "-m", "trafficfed", "plan", "--config", str(fleet.deployment.config), "--output", "json"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode in (0, 1), ran.stderr
+    object_ = f"Deployment.apps {NAMESPACE}/{name}"
+    copies = json.loads(ran.stdout)["copies"]
+    return {each["cluster"]: (each["action"], each["reason"]) for each in copies if each["object"] == object_}
+
+
+def test_a_plan_says_what_members_would_be_told_and_writes_nothing(fleet: World, hub: RealCluster) -> None:
+    place(fleet, hub, "plan")
+    stands_in(fleet, "plan", "eu", "us", "ap")
+    settled(hub, fleet, "plan", "Applied")
+    assert planned(fleet, "plan") == {}
+    fleet.deployment.stop_controller()
+    try:
+        hub.kubectl("-n", NAMESPACE, "set", "image", "deployment/plan", "web=web:2")
+        place(fleet, hub, "plan2")
+        assert planned(fleet, "plan") == dict.fromkeys(("ap", "eu", "us"), ("apply", "Changed"))
+        assert planned(fleet, "plan2") == dict.fromkeys(("ap", "eu", "us"), ("apply", "Missing"))
+        assert {image(member, "plan") for member in fleet.clusters.values()} != {"web:2"}
+        assert holders(fleet, "plan2") == set()
+    finally:
+        fleet.deployment.start_controller()
+    stands_in(fleet, "plan2", "eu", "us", "ap")
+    fleet.wait_until(
+        lambda: {image(member, "plan") for member in fleet.clusters.values()} == {"web:2"}, WITHIN_S, "it was done"
+    )
+
+
+def told(hub: RealCluster, name: str) -> set[str]:
+    """Reasons of the Events beside a Deployment of the hub."""
+    selector = f"involvedObject.name={name},involvedObject.kind=Deployment"
+    names = hub.kubectl(
+        "-n", NAMESPACE, "get", "events", "--field-selector", selector, "-o", "jsonpath={.items[*].reason}"
+    )
+    return set(names.split())
+
+
+def test_a_conflict_is_told_beside_the_object_and_counted(fleet: World, hub: RealCluster) -> None:
+    eu = fleet.clusters["eu"]
+    apply(eu, deployment("foreign", namespace=NAMESPACE))
+    place(fleet, hub, "foreign")
+    fleet.wait_until(lambda: told(hub, "foreign") == {"AlreadyExists"}, WITHIN_S + 5, "an Event says so")
+    metrics = fleet.deployment.get("/metrics") or ""
+    counted = 'trafficfed_propagation_copies{cluster="eu",kind="Deployment.apps",reason="AlreadyExists"} 1.0'
+    assert counted in metrics
+    assert not [line for line in metrics.splitlines() if "propagation" in line and "foreign" in line]
+    refusals = {(each["cluster"], each["object"], each["reason"]) for each in fleet.deployment.status()["refusals"]}
+    assert ("eu", f"Deployment.apps {NAMESPACE}/foreign", "AlreadyExists") in refusals

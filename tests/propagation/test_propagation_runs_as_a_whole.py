@@ -185,6 +185,21 @@ async def test_a_restored_hub_is_known_for_what_it_is_by_the_next_process_too(ma
         assert world.holders("ConfigMap", "new") == {"ap", "eu", "us"}
 
 
+async def test_a_hub_restored_while_somebody_else_led_is_known_for_what_it_is(make: Make) -> None:
+    """Also where the last that was seen of it came right before the end, and is on no disk yet."""
+    world = make()
+    world.write(policy(), config_map("old"))
+    async with world.running(10):
+        backup = world.hub.cluster.store.copy()
+        world.write(config_map("new"))
+        await asyncio.sleep(0.5)
+    world.hub.restore(Cluster("hub", world.clock, world.schemas, backup))
+    await asyncio.sleep(60)
+    async with world.running(30.0) as propagation:
+        assert "older than before" in propagation.held
+        assert world.holders("ConfigMap", "new") == {"ap", "eu", "us"}
+
+
 async def test_another_hub_behind_the_address_is_not_believed(make: Make) -> None:
     world = make()
     world.write(policy(), config_map("one"))

@@ -64,7 +64,7 @@ class Propagation:
         self._state_dir, self._connect, self._open = state_dir, connect, open
         self._clock, self._rtt, self._random = clock, rtt, random or Random()
         self._places = tuple(place for place in places if place)
-        self._kept = remembered(state_dir)
+        self._on_disk = self._known = remembered(state_dir)
         self._engine: Engine | None = None
         self._writers: dict[str, MemberWriter] = {}
         self._absent: tuple[Refusal, ...] = ()
@@ -185,11 +185,14 @@ class Propagation:
         self._reason = "not connected yet"
         found = await self._hub.kinds(self._wanted)
         engine = self._begin(found)
-        async with asyncio.TaskGroup() as tasks:
-            work = tasks.create_task(self._work(engine, found.kinds), name="propagation")
-            await self._hub.kinds_changed(found, engine.hub.lost_kinds)
-            self._log.info("the hub has other kinds than before: propagation begins anew")
-            work.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                work = tasks.create_task(self._work(engine, found.kinds), name="propagation")
+                await self._hub.kinds_changed(found, engine.hub.lost_kinds)
+                self._log.info("the hub has other kinds than before: propagation begins anew")
+                work.cancel()
+        finally:
+            self._known = self._seen_by(engine)
 
     def _begin(self, found: Discovered, most_under_way: int = MOST_UNDER_WAY) -> Engine:
         # what nobody asked for by name is nobody's trouble until a policy selects it
@@ -200,9 +203,9 @@ class Propagation:
             self._settings.namespace,
             self._clusters,
             found.kinds,
-            self._kept.hub,
+            self._known.hub,
             self._clock.now_s(),
-            went_back=self._kept.went_back,
+            went_back=self._known.went_back,
             absent=found.absent,
             most_under_way=most_under_way,
         )
@@ -299,14 +302,20 @@ class Propagation:
                 found[name] = "another API server answers at its address"
         return found
 
+    def _seen_by(self, engine: Engine) -> Remembered:
+        """Who the hub is and how far it was seen; what was known before where it was not seen."""
+        known = engine.hub.known
+        if not known.uid:
+            return self._known
+        return Remembered(uid=known.uid, revision=known.revision, went_back=engine.hub.went_back)
+
     async def _remember(self, engine: Engine) -> Never:
         while True:
-            known = engine.hub
-            what = Remembered(uid=known.known.uid, revision=known.known.revision, went_back=known.went_back)
-            if what != self._kept and what.uid:
+            what = self._seen_by(engine)
+            if what != self._on_disk:
                 try:
                     await asyncio.to_thread(remember, self._state_dir, what)
-                    self._kept = what
+                    self._on_disk = what
                 except OSError as error:
                     self._log.warning("who the hub is cannot be kept on disk: %s", error)
             await asyncio.sleep(REMEMBER_EVERY_S)

@@ -1,6 +1,7 @@
 """What is said on the hub of policies and templates: computed when something changed and has settled, written once for
 each change of meaning."""
 
+import math
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -26,6 +27,9 @@ SETTLE_S = 0.25
 
 LONGEST_S = 2.0
 """While copies are under way it waits no longer than this."""
+
+PACE_S = 0.05
+"""All that may be due is looked through no more often than this, as there may be thousands amid a burst."""
 
 AGAIN_S = 5.0
 """After the hub did not take it."""
@@ -65,6 +69,8 @@ class Standing:
         self.ruled: dict[PolicyKey, set[ObjectKey]] = {}
         self._policy_of: dict[ObjectKey, PolicyKey] = {}
         self._due: dict[ObjectKey | PolicyKey, tuple[float, float]] = {}
+        self._earliest_s = math.inf
+        self._look_s = 0.0
         self._written: dict[PolicyKey, tuple[str, PolicyStatus]] = {}
         self._said: dict[ObjectKey, tuple[str, bytes]] = {}
         self._hints: dict[ObjectKey, tuple[CopyState, ...]] = {}
@@ -119,11 +125,16 @@ class Standing:
 
     def touch(self, subject: ObjectKey | PolicyKey, now_s: float) -> None:
         first_s, _ = self._due.get(subject, (now_s, 0.0))
-        self._due[subject] = first_s, max(now_s, min(now_s + SETTLE_S, first_s + LONGEST_S))
+        self._put_off(subject, first_s, max(now_s, min(now_s + SETTLE_S, first_s + LONGEST_S)))
+
+    def _put_off(self, subject: ObjectKey | PolicyKey, first_s: float, at_s: float) -> None:
+        self._due[subject] = first_s, at_s
+        self._earliest_s = min(self._earliest_s, at_s)
 
     @property
     def next_s(self) -> float | None:
-        return min((at_s for _, at_s in self._due.values()), default=None)
+        """When something may be due: not before that moment."""
+        return max(self._earliest_s, self._look_s) if self._due else None
 
     # ------------------------------------------------------------------ what stands in the way
 
@@ -154,6 +165,8 @@ class Standing:
     ) -> tuple[StatusWrite, ...]:
         """What has settled and differs from what stands there. ``under_way`` are objects that have steps without an
         answer."""
+        if now_s < max(self._earliest_s, self._look_s):
+            return ()
         found: list[StatusWrite] = []
         for subject in [subject for subject, (_, at_s) in self._due.items() if at_s <= now_s]:
             if len(found) >= most:
@@ -168,6 +181,8 @@ class Standing:
                 write = self._policy(subject, chosen, now_s)
             if write is not None:
                 found.append(write)
+        self._earliest_s = min((at_s for _, at_s in self._due.values()), default=math.inf)
+        self._look_s = now_s + PACE_S
         return tuple(found)
 
     def failed(self, subject: ObjectKey | PolicyKey, now_s: float) -> None:
@@ -176,7 +191,7 @@ class Standing:
             self._written.pop(subject, None)
         else:
             self._said.pop(subject, None)
-        self._due[subject] = now_s, now_s + AGAIN_S
+        self._put_off(subject, now_s, now_s + AGAIN_S)
 
     def without_status(self, subject: ObjectKey | PolicyKey, now_s: float) -> None:
         """The hub has no statuses of this kind: none is written for a while."""
@@ -204,7 +219,7 @@ class Standing:
         first_s, _ = self._due[key]
         if now_s - first_s > LONGEST_S:
             return False
-        self._due[key] = first_s, now_s + SETTLE_S
+        self._put_off(key, first_s, now_s + SETTLE_S)
         return True
 
     def _policy(self, key: PolicyKey, chosen: Mapping[PolicyKey, Chosen], now_s: float) -> StatusWrite | None:
