@@ -229,6 +229,7 @@ class History(RuleBasedStateMachine):
         zones = [Zone(name="example.org", open=True)]
         self.fleet = FoldingFleet(("eu",), zones, has_hub=True)
         self.hub: ToldHub[Any] = ToldHub(self.fleet.take)
+        self.hub.revision = 10  # what it was before anybody looked
         self.cluster_shows()
         self.exists: dict[str, int] = {}
         self.linked = self.known = False
