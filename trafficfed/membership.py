@@ -9,7 +9,7 @@ from trafficfed.assembly import Parts, credentials_of, provider_of
 from trafficfed.config.settings import ElectorSettings, LeadershipSettings, Settings
 from trafficfed.controller import Holder
 from trafficfed.feed.client import Following
-from trafficfed.feed.messages import Resume, Standing
+from trafficfed.feed.messages import BEAT_S, Resume, Standing
 from trafficfed.feed.notes import Tell
 from trafficfed.feed.server import FeedServer
 from trafficfed.feed.serving import Accept
@@ -135,7 +135,12 @@ class Membership:
             ready=self._is_ready,
         )
         self.source = ControllerSource(
-            controller, clock, among.lease_s, lambda: self.leadership.leads, lambda: self.leadership.leader
+            controller,
+            clock,
+            among.lease_s,
+            lambda: self.leadership.leads,
+            lambda: self.leadership.leader,
+            lambda: self.following.highest_term,
         )
         self.leaders_table = LeadersTable(controller, self.source.heard)
         self.following = Following(
@@ -148,6 +153,7 @@ class Membership:
             among.lease_s,
             takes=(Standing.LEADS,),
             can_publish=lambda: self.reach.is_good,
+            beat_s=self.beat_s,
         )
         self.orders = Orders(controller, self.mirror, self.following.propose, clock)
         self.leading = Leading(
@@ -162,7 +168,12 @@ class Membership:
         )
         self._publication = publication
         self._feed: FeedServer | None = None
-        self._standing = self.source.standing()
+        self._standing = Standing.ALONE
+
+    @property
+    def beat_s(self) -> float:
+        """How often it says to its followers and peers that it lives: as a leader renews its lease."""
+        return min(BEAT_S, self._among.renew_s)
 
     def use(self, feed: FeedServer) -> None:
         """Whose followers are to be told where this controller stands."""

@@ -11,7 +11,7 @@ from trafficfed.assembly import Among, Parts, assemble
 from trafficfed.config.settings import Settings
 from trafficfed.controller import Holder
 from trafficfed.disk import Disk
-from trafficfed.feed.messages import Resume
+from trafficfed.feed.messages import BEAT_S, Resume
 from trafficfed.feed.notes import Note, Tell
 from trafficfed.feed.server import FeedServer
 from trafficfed.feed.serving import Accept as Propose
@@ -20,6 +20,7 @@ from trafficfed.membership import LOAD_S, Fed, Membership, Places
 from trafficfed.model import Row, ServiceKey
 from trafficfed.observe import api_token, http_api, logs
 from trafficfed.observe.journal import Journal
+from trafficfed.observe.leadership_metrics import LeadershipMetrics
 from trafficfed.observe.metrics import Metrics
 from trafficfed.observe.propagation_metrics import PropagationMetrics
 from trafficfed.observe.views import LeadershipView
@@ -27,7 +28,14 @@ from trafficfed.ordering import Accept
 from trafficfed.ports import Clock
 from trafficfed.reports import Report, ReportEvent
 from trafficfed.roles.leading import Work, done
-from trafficfed.surroundings import gauges_of, hub_controls_of, object_events_of, operations_of, propagation_of
+from trafficfed.surroundings import (
+    gauges_of,
+    hub_controls_of,
+    object_events_of,
+    operations_of,
+    propagation_of,
+    vantage_views,
+)
 from trafficfed.table.disk import DiskLog, load
 from trafficfed.table.table import Snapshot, Table
 
@@ -94,6 +102,11 @@ class Role(Protocol):
     @property
     def accept(self) -> Accept | None:
         """Carries operators' orders out, None where they go into the table at once."""
+        ...
+
+    @property
+    def beat_s(self) -> float:
+        """How often followers hear that this controller lives."""
         ...
 
     @property
@@ -166,6 +179,8 @@ class Running:
         role = self._role = make_role(parts, table, work)
         shown = () if hub_controls is None else (hub_controls,)
         controller.keep_in(disk, *self._feeding(parts, role), *role.holders, *shown)
+        leadership = LeadershipMetrics(metrics.registry, role.view, lambda: vantage_views(parts, self.clock))
+        self._reports.listeners.append(leadership)
         operations = operations_of(settings, parts, self.clock, journal, metrics, propagation, role.accept, role.view)
         token = api_token.ensure(settings.state_dir)
         serving = http_api.serving(operations, metrics, listen=settings.api, token=token, hosts=settings.api_hosts)
@@ -186,6 +201,7 @@ class Running:
             functools.partial(_key_of, self.settings),
             role.source,
             self._tell,
+            beat_s=role.beat_s,
             objection=role.objection,
             vantages=parts.desk,
             propose=role.propose,
@@ -217,6 +233,7 @@ class Alone:
     propose: Propose | None = None
     accept: Accept | None = None
     holders: tuple[Holder, ...] = ()
+    beat_s = BEAT_S
 
     def __init__(self, running: Running, parts: Parts, table: Table, work: Sequence[Work]) -> None:
         self.source = Lone(table)

@@ -12,8 +12,10 @@ from trafficfed.health import reasons
 from trafficfed.nameserver.metrics import Collector
 from trafficfed.nameserver.status import Numbers
 from trafficfed.observe import series
+from trafficfed.observe.leadership_metrics import LeadershipMetrics
 from trafficfed.observe.metrics import Gauges, Metrics
 from trafficfed.observe.propagation_metrics import PropagationMetrics
+from trafficfed.observe.views import LeadershipView, VantageView
 from trafficfed.testing.idle_propagation import Idle
 from trafficfed.testing.pages import ROOT, code, page
 
@@ -64,6 +66,13 @@ def of_propagation() -> Iterator[Described]:
         yield as_exposed(family, frozenset(label for sample in family.samples for label in sample.labels))
 
 
+def of_leadership() -> Iterator[Described]:
+    view = LeadershipView(name="eu", standing="leads", leads=True, kept=("cluster/eu",), unkept=("cluster/us: late",))
+    registry = CollectorRegistry()
+    for family in LeadershipMetrics(registry, lambda: view, lambda: (VantageView(name="probe"),)).collect():
+        yield as_exposed(family, frozenset(label for sample in family.samples for label in sample.labels))
+
+
 def written_by_hand() -> Iterator[Described]:
     for family in (*series.of_rows(()), *series.of_sources(()), *series.LastProbes().families()):
         yield family.name, "gauge", frozenset(family.labels)
@@ -82,7 +91,7 @@ def as_exposed(family: Metric, labels: frozenset[str]) -> Described:
 
 
 def test_every_metric_is_described_with_type_and_labels_and_no_other() -> None:
-    assert described() == {*counted(), *of_propagation(), *written_by_hand(), *of_a_name_server()}
+    assert described() == {*counted(), *of_propagation(), *of_leadership(), *written_by_hand(), *of_a_name_server()}
 
 
 def test_every_metric_that_any_page_names_exists() -> None:

@@ -16,10 +16,17 @@ class ControllerSource:
     """
 
     def __init__(
-        self, controller: Controller, clock: Clock, lease_s: float, leads: Callable[[], bool], leader: Callable[[], str]
+        self,
+        controller: Controller,
+        clock: Clock,
+        lease_s: float,
+        leads: Callable[[], bool],
+        leader: Callable[[], str],
+        highest_term: Callable[[], int],
     ) -> None:
+        """``highest_term`` is the highest that was met anywhere: whoever has no table of it relays nobody's."""
         self._controller, self._clock, self._lease_s = controller, clock, lease_s
-        self._leads, self._leader = leads, leader
+        self._leads, self._leader, self._highest_term = leads, leader, highest_term
         self._heard_at_s: float | None = None
         self.publishable = False
 
@@ -38,7 +45,8 @@ class ControllerSource:
     def standing(self) -> Standing:
         if self._controller.pipeline.leads and self._leads():
             return Standing.LEADS
-        return Standing.RELAYS if self.heard_s() < self._lease_s else Standing.ALONE
+        is_latest = self.table.term >= self._highest_term()
+        return Standing.RELAYS if is_latest and self.heard_s() < self._lease_s else Standing.ALONE
 
     def leader(self) -> str:
         return self._leader()
