@@ -29,13 +29,15 @@ T = TypeVar("T")
 
 class EmulatedServer:
     """One API server: its ``cluster`` may be replaced by another, or by an earlier state of it. ``calls`` are the
-    writes it was asked for, ``connections`` those that are open; ``answer_s`` is how long each request takes."""
+    writes it was asked for, ``reads`` the paths that were read; ``connections`` are open; ``answer_s`` is
+    how long each request takes."""
 
     def __init__(self, cluster: Cluster, answer_s: float = 0.0) -> None:
         self.cluster = cluster
         self.faults = Faults(lambda: self.cluster.store.touch())
         self.faults.latency_s = answer_s
         self.calls: list[str] = []
+        self.reads: list[str] = []
         self.connections: set[EmulatedApi] = set()
 
     def connect(self) -> "EmulatedApi":
@@ -80,7 +82,9 @@ class EmulatedApi:
         params: Params = NO_PARAMS,
     ) -> bytes:
         """Raises Transient or Refused."""
-        if method != "GET":
+        if method == "GET":
+            self._server.reads.append(path)
+        else:
             self._server.calls.append(f"{method} {path}")
         async with self._answering(method, path):
             if method == "GET":

@@ -36,8 +36,9 @@ CRD = TemplateKind(
     plural="customresourcedefinitions",
     namespaced=False,
 )
+NODE = TemplateKind(api_version="v1", kind="Node", plural="nodes", namespaced=False)
 PATHS = {
-    **{kind.kind: kind for kind in (*DEFAULT_KINDS, CRD)},
+    **{kind.kind: kind for kind in (*DEFAULT_KINDS, CRD, NODE)},
     "PropagationPolicy": TemplateKind(
         api_version="trafficfed.io/v1alpha1", kind="PropagationPolicy", plural="propagationpolicies"
     ),
@@ -55,12 +56,14 @@ class PropagationWorld:
         members: Iterable[str] = NAMES,
         kinds: tuple[tuple[str, str], ...] = (),
         answer_s: float = 0.01,
+        places: Iterable[str] = (),
     ) -> None:
         self.clock, self.schemas, self._answer_s = LoopClock(), schemas, answer_s
         self.paths = dict(PATHS)
         self.hub = self._server(HUB)
         self.servers = {name: self.hub if name == HUB else self._server(name) for name in members}
         self.sources: dict[str, Source] = {}
+        self.places, self.rtt_s, self.measured = tuple(places), dict[str, float | None](), list[str]()
         self.unusable: dict[str, str] = {}
         self.unusable_members: dict[str, str] = {}
         for definition in DEFINITIONS:
@@ -86,6 +89,7 @@ class PropagationWorld:
             {name: partial(self._member_credentials, name) for name in self.servers},
             self.clock,
             self._rtt,
+            self.places,
             random=Random(1),
             open=self._open,
         )
@@ -117,7 +121,9 @@ class PropagationWorld:
         return (self.hub if credentials.name == HUB else self.servers[credentials.name]).connect()
 
     async def _rtt(self, host: str, port: int) -> float | None:
-        return 0.01
+        name = host.partition(".")[0]
+        self.measured.append(name)
+        return self.rtt_s.get(name, 0.01)
 
     @asynccontextmanager
     async def running(self, settle_s: float = 5.0) -> AsyncIterator[Propagation]:
@@ -146,6 +152,11 @@ class PropagationWorld:
         """A cluster's own controllers write a status."""
         target = self._target(kind, name, "shop", at.cluster.kinds, "status")
         at.cluster.modify(target, lambda found: {**found, "status": status}, Intent(manager="controller"))
+
+    def report_node(self, at: EmulatedServer, status: Json) -> None:
+        """A kubelet tells what its node has."""
+        target = parse_target("/api/v1/nodes/one/status", at.cluster.kinds)
+        at.cluster.modify(target, lambda found: {**found, "status": status}, Intent(manager="kubelet"))
 
     def get(
         self, kind: str, name: str, namespace: str | None = "shop", at: EmulatedServer | None = None
