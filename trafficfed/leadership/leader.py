@@ -21,6 +21,9 @@ RENEW_S = 2.0
 GIVE_BACK_S = 1.0
 """An ending process waits so long for its votes to be given back; what is not, lapses by itself."""
 
+TICK_S = 0.001
+"""Timers of event loops are no finer than this: what is due within it is done together."""
+
 _SIZES = (1, 3)
 _TOKENS = 1 << 32
 
@@ -132,7 +135,7 @@ class Leadership:
     async def _rest(self) -> None:
         now_s = self._clock.monotonic_s()
         try:
-            async with asyncio.timeout(max(0.0, self._candidate.wake_s(now_s) - now_s)):
+            async with asyncio.timeout(max(TICK_S, self._candidate.wake_s(now_s) - now_s)):
                 await self._wake.wait()
         except TimeoutError:
             pass
