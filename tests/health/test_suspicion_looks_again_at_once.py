@@ -306,3 +306,29 @@ async def test_in_a_large_cluster_a_few_that_fail_are_no_alarm() -> None:
         many = sum(len(times) for times in watched.probe.asked.values()) - before - few
     assert few <= 100
     assert many >= 450
+
+
+async def test_when_two_services_of_a_cluster_hang_all_of_it_is_looked_at_before_any_failure_is_known() -> None:
+    watched = Watched(ScriptedProbe(takes_s=0.05))
+    targets = fleet(20, ("eu",))
+    watched.want(*targets)
+    async with watched.running():
+        await asyncio.sleep(30)
+        watched.probe.takes_s = 3.0
+        for each in targets:
+            watched.probe.errors[each.address] = "timeout"
+        before, seen = {address: len(times) for address, times in watched.probe.asked.items()}, len(watched.seen)
+        while not any(not each.passed for each in watched.seen[seen:]):  # noqa: ASYNC110 - virtual time
+            await asyncio.sleep(0.01)
+        looked = [address for address, times in watched.probe.asked.items() if len(times) > before[address]]
+    assert len(looked) == 20
+
+
+async def test_targets_that_are_always_slow_are_neither_asked_twice_nor_an_alarm() -> None:
+    watched = Watched(ScriptedProbe(takes_s=1.5))
+    watched.want(*fleet(20, ("eu",)))
+    async with watched.running():
+        await asyncio.sleep(15)
+        before = sum(len(times) for times in watched.probe.asked.values())
+        await asyncio.sleep(30)
+    assert sum(len(times) for times in watched.probe.asked.values()) - before == 60

@@ -55,9 +55,7 @@ async def test_a_slow_answer_does_not_shift_the_schedule() -> None:
     watched.want(target(1))
     async with watched.running():
         await asyncio.sleep(1000)
-    times = watched.times(1)[1:]
-    assert len(times) in (297, 298, 299, 300)
-    assert all(abs(gap - 10.0) <= LATEST_S for gap in gaps(times[::3]))
+    assert all(abs(gap - 10.0) <= LATEST_S for gap in gaps(watched.times(1))[1:])
 
 
 async def test_observations_say_who_saw_what_when() -> None:

@@ -8,13 +8,13 @@ its turn, suspicious targets first, and shows as lateness; nothing is dropped.
 While any target is suspicious the vantage itself is too: its anchors are then probed as suspicious targets are, so that
 one which is cut off is known to be before its failures count.
 
-A target that passed last or is suspicious is probed again at the spacing of suspicion even while its probe hangs: one
-that takes every connection and says nothing is known to be dead ``timeout_s`` + 2 s after a probe of it began, not
-three timeouts later. What a probe then says that began before another whose result is known is out of date, and not
-told.
+A target that is suspicious, or answered promptly until now, is probed again at the spacing of suspicion even while its
+probe hangs: one that takes every connection and says nothing is known to be dead ``timeout_s`` + 2 s after a probe of
+it began, not three timeouts later. What a probe then says that began before another whose result is known is out of
+date, and not told.
 
-Where several services of one cluster are suspicious at once, the cluster itself may have died: everything in it is
-then looked at right away, each target once, and not only when its turn comes.
+Where several services of one cluster are suspicious or hang at once, the cluster itself may have died: everything in it
+is then looked at right away, each target once, and not only when its turn comes.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 
+from trafficfed.health.jobs import ClusterJobs, Job
 from trafficfed.health.vantages import ANCHORS
 from trafficfed.health.wheel import Wheel
 from trafficfed.model import Observation, ProbeResult, ServiceKey, Target
@@ -38,85 +39,12 @@ IN_FLIGHT = 4096
 """
 SHORTEST_NAP_S = 0.001
 """Some event loops take a shorter timer for none at all and spin until it is due."""
-OVERLAP = 3
-"""How many probes of one target may be under way: the timeout over the spacing, at their defaults."""
-ALARM_SERVICES, ALARM_SHARE = 2, 0.01
-"""How many of a cluster's services must be suspicious at once, at least and as a share of its targets, to look at all
-of it. One may fail alone; in a dying cluster so many are found within a second or two."""
-LOOK_AGAIN_S = 5.0
-"""A whole cluster is not looked at more often than this: half as much again as its usual probes, at their defaults."""
 FIRST_WITHIN_S = 1.0
 """A new target is probed within this time, however long its interval: it serves only after its first pass."""
 
 
 def _deaf(event: object) -> None:
     """Listens to no report."""
-
-
-class _Job:
-    """One target's place in the schedule. ``ticket`` tells its one valid entry on the wheel from outdated ones.
-
-    ``due_s`` is None while it has none, as while all its probes are under way. ``told_s`` is when the probe began whose
-    result was told last, ``passing`` what that was.
-    """
-
-    __slots__ = ("due_s", "fraction", "passing", "started_s", "suspicious", "target", "tasks", "ticket", "told_s")
-
-    def __init__(self, target: Target, fraction: float) -> None:
-        self.target = target
-        self.fraction = fraction
-        self.due_s: float | None = None
-        self.started_s = -math.inf
-        self.told_s = -math.inf
-        self.passing = False
-        self.ticket = 0
-        self.suspicious = False
-        self.tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def may_start(self) -> bool:
-        """Whether one more probe may be under way: only one of what is known to be down or was never seen."""
-        return len(self.tasks) < (OVERLAP if self.suspicious or self.passing else 1)
-
-    def again_s(self, now_s: float) -> float:
-        """When to look again while a probe hangs, or on suspicion."""
-        return max(now_s, self.started_s + self.target.check.suspicion_s)
-
-    def next_due_s(self, now_s: float) -> float:
-        """The next slot of its own phase at least half an interval after the last start; sooner on suspicion."""
-        check = self.target.check
-        if self.suspicious:
-            return self.again_s(now_s)
-        phase_s = self.fraction * check.interval_s
-        earliest_s = max(now_s, self.started_s + check.interval_s / 2)
-        return phase_s + (math.floor((earliest_s - phase_s) / check.interval_s) + 1) * check.interval_s
-
-
-class _ClusterJobs:
-    """What is probed in one cluster, and how many suspicious targets each of its services has."""
-
-    def __init__(self) -> None:
-        self.jobs: set[_Job] = set()
-        self._suspicious: collections.Counter[ServiceKey] = collections.Counter()
-        self._looked_s = -math.inf
-
-    def note(self, job: _Job, on: bool, now_s: float) -> bool:
-        """Take in a suspicion that began or ended; returns whether all of the cluster is to be looked at now."""
-        service = job.target.service
-        self._suspicious[service] += 1 if on else -1
-        if self._suspicious[service] <= 0:
-            del self._suspicious[service]
-        alarm = len(self._suspicious) >= max(ALARM_SERVICES, ALARM_SHARE * len(self.jobs))
-        if not (on and alarm and now_s >= self._looked_s + LOOK_AGAIN_S):
-            return False
-        self._looked_s = now_s
-        return True
-
-    def leave(self, job: _Job) -> None:
-        """The target is probed no more."""
-        self.jobs.discard(job)
-        if job.suspicious:
-            self.note(job, False, -math.inf)
 
 
 class Prober:
@@ -144,12 +72,12 @@ class Prober:
         self._report = report
         self._starts_per_tick = starts_per_tick
         self._limit = in_flight
-        self._jobs: dict[ServiceKey, dict[tuple[str, str], _Job]] = {}
-        self._wheel: Wheel[tuple[_Job, int]] = Wheel(TICK_S)
-        self._urgent: collections.deque[tuple[_Job, int]] = collections.deque()
-        self._ordinary: collections.deque[tuple[_Job, int]] = collections.deque()
-        self._suspicious: set[_Job] = set()
-        self._clusters: dict[str, _ClusterJobs] = collections.defaultdict(_ClusterJobs)
+        self._jobs: dict[ServiceKey, dict[tuple[str, str], Job]] = {}
+        self._wheel: Wheel[tuple[Job, int]] = Wheel(TICK_S)
+        self._urgent: collections.deque[tuple[Job, int]] = collections.deque()
+        self._ordinary: collections.deque[tuple[Job, int]] = collections.deque()
+        self._suspicious: set[Job] = set()
+        self._clusters: dict[str, ClusterJobs] = collections.defaultdict(ClusterJobs)
         self._wake = asyncio.Event()
         self._in_flight = 0
         self._tick = -1
@@ -194,8 +122,7 @@ class Prober:
             self._switch(job, on)
             (self._suspicious.add if on else self._suspicious.discard)(job)
             self._suspect_anchors()
-            if self._clusters[cluster].note(job, on, self._clock.monotonic_s()):
-                self._look_at(cluster)
+            self._note_doubt(job)
 
     async def run(self) -> None:
         """Probe until cancelled; every connection is closed when this ends."""
@@ -211,6 +138,10 @@ class Prober:
         for anchor in self._jobs.get(ANCHORS, {}).values():
             self._switch(anchor, bool(self._suspicious))
 
+    def _note_doubt(self, job: Job) -> None:
+        if job.target.service != ANCHORS and self._clusters[job.target.cluster].note(job, self._clock.monotonic_s()):
+            self._look_at(job.target.cluster)
+
     def _look_at(self, cluster: str) -> None:
         """Bring forward every probe in a cluster that is not about to begin and did not just."""
         now_s = self._clock.monotonic_s()
@@ -218,7 +149,7 @@ class Prober:
             if not job.tasks and job.due_s is not None and job.due_s > job.again_s(now_s):
                 self._schedule(job, job.again_s(now_s))
 
-    def _switch(self, job: _Job, on: bool) -> None:
+    def _switch(self, job: Job, on: bool) -> None:
         if job.suspicious is on:
             return
         job.suspicious = on
@@ -229,16 +160,16 @@ class Prober:
             self._schedule(job, job.next_due_s(now_s))
         # One that is due keeps its turn.
 
-    def _begin(self, target: Target) -> _Job:
+    def _begin(self, target: Target) -> Job:
         name = f"{self._vantage} {target.service} {target.cluster} {target.address}"
-        job = _Job(target, zlib.crc32(name.encode()) / 2**32)
+        job = Job(target, zlib.crc32(name.encode()) / 2**32)
         if target.service != ANCHORS:
             self._clusters[target.cluster].jobs.add(job)
         spread_s = min(FIRST_WITHIN_S, target.check.interval_s)
         self._schedule(job, self._clock.monotonic_s() + job.fraction * spread_s)
         return job
 
-    def _stop(self, job: _Job) -> None:
+    def _stop(self, job: Job) -> None:
         job.ticket = -1
         self._suspicious.discard(job)
         if job.target.service != ANCHORS:
@@ -246,11 +177,11 @@ class Prober:
         for task in job.tasks:
             task.cancel()
 
-    def _unschedule(self, job: _Job) -> None:
+    def _unschedule(self, job: Job) -> None:
         job.ticket += 1
         job.due_s = None
 
-    def _schedule(self, job: _Job, due_s: float) -> None:
+    def _schedule(self, job: Job, due_s: float) -> None:
         job.ticket += 1
         job.due_s = due_s
         earliest_s = self._wheel.next_s()
@@ -268,23 +199,27 @@ class Prober:
                 if ticket == job.ticket:
                     self._start(group, job, now_s)
 
-    def _start(self, group: asyncio.TaskGroup, job: _Job, now_s: float) -> None:
+    def _start(self, group: asyncio.TaskGroup, job: Job, now_s: float) -> None:
         self._started_in_tick += 1
         self._in_flight += 1
         late_s = 0.0 if job.due_s is None else now_s - job.due_s
         job.due_s, job.started_s = None, now_s
         task = group.create_task(self._probe(job, now_s, late_s), name=f"probe {job.target.address}")
+        if job.tasks and not job.suspicious:
+            job.late = True
+            self._note_doubt(job)
         job.tasks.add(task)
         task.add_done_callback(lambda ended: self._ended(job, ended))
         if job.may_start:
             self._schedule(job, job.again_s(now_s))
 
-    async def _probe(self, job: _Job, started_s: float, late_s: float) -> None:
+    async def _probe(self, job: Job, started_s: float, late_s: float) -> None:
         target = job.target
         result = await self._try(target)
         if result is None or job.ticket < 0 or started_s < job.told_s:
             return
-        job.told_s, job.passing = started_s, not result.error
+        took_s = self._clock.monotonic_s() - started_s
+        job.told_s, job.prompt = started_s, not result.error and took_s < target.check.suspicion_s
         seen = Observation(
             vantage=self._vantage,
             service=target.service,
@@ -311,10 +246,13 @@ class Prober:
             self._report(ProbeImpossible(target, str(error) or type(error).__name__))
             return None
 
-    def _ended(self, job: _Job, task: asyncio.Task[None]) -> None:
+    def _ended(self, job: Job, task: asyncio.Task[None]) -> None:
         """Runs however the probe ended, even when it was cancelled before its first step."""
         job.tasks.discard(task)
         self._in_flight -= 1
+        if job.late and job.ticket >= 0:
+            job.late = False
+            self._note_doubt(job)
         if job.ticket >= 0 and (job.due_s is None or not job.suspicious):
             self._schedule(job, job.next_due_s(self._clock.monotonic_s()))
         if self.waiting:
