@@ -70,9 +70,7 @@ class Copy:
         return self.kept.term == term and self.kept.generation >= generation
 
     def want(self, image: Image) -> None:
-        """Hold this from now on; in a new term others may have written since."""
-        if self._image is not None and self._image.term != image.term:
-            self.forget()
+        """Hold this from now on."""
         self._image = image
         self._wake.set()
 
@@ -172,7 +170,7 @@ class Copy:
             self._tell(reign, f"{reading.faults[0]}; it is written anew", 0.0)
         elif (found.position if found else (0, 0)) < self._newest:
             self._tell(reign, "an older table has come back there, as from a backup; it is written anew", 0.0)
-        self._names.abandon()
+        self._names.abandon()  # what of them is there is unnamed too, and to be dropped
         self._unnamed = frozenset(reading.unnamed)
         self._standing, self._loaded = found, True
 

@@ -10,6 +10,7 @@ from trafficfed.errors import Refused, Transient
 from trafficfed.mirroring import Loaded, newest
 from trafficfed.model import Row
 from trafficfed.table.mirror import HEADER, Names, Shards, image_of, writes
+from trafficfed.table.place import Chunk, Overtaken
 from trafficfed.table.seal import Seal
 from trafficfed.table.table import Snapshot
 from trafficfed.testing import fleets
@@ -151,6 +152,16 @@ async def test_a_place_that_lost_its_header_is_no_new_fleet() -> None:
 async def test_a_place_restored_from_a_backup_is_outvoted_by_any_newer_one() -> None:
     restored = shelf_with(table(1, 3))
     assert (await start(restored, shelf_with(table(2, 9)), restored)).snapshot == table(2, 9)
+
+
+async def test_looking_for_the_newest_lets_the_places_writer_overwrite_nothing() -> None:
+    shelf = Shelf()
+    place = MemoryPlace("eu", shelf)
+    await place.load(DEADLINE_S)
+    shelf.put(HEADER, b"another leader's")
+    await newest([place], None, DEADLINE_S, key=KEY, owner="demo")
+    with pytest.raises(Overtaken):
+        await place.store([Chunk(HEADER, b"ours")], DEADLINE_S)
 
 
 positions = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), max_size=3)

@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections import UserDict
+from collections.abc import AsyncIterator, Mapping, Sequence, ValuesView
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -12,7 +13,7 @@ import pytest
 from trafficfed.errors import Refused, Transient
 from trafficfed.mirror_copy import CHECK_S, LAST_RETRY_S
 from trafficfed.mirroring import COALESCE_S, FLUSH_S, Mirror, newest
-from trafficfed.model import OperatorControl, Row
+from trafficfed.model import OperatorControl, Row, ServiceKey
 from trafficfed.reports import ProviderFailed, ReportEvent
 from trafficfed.table.mirror import CHUNK_LIMIT, HEADER, ROWS_MOST
 from trafficfed.table.table import Snapshot, Table
@@ -382,6 +383,16 @@ class TestTwoThatBothBelieveTheyLead:
         assert await table_in(shelf) == leader.table.snapshot()
         assert leader.told == []
 
+    async def test_a_table_taken_over_in_a_break_too_short_to_be_noticed_is_written(self) -> None:
+        """It stands at the very generation that this controller had reached itself, with other rows."""
+        leader = Controller(term=3)
+        async with mirroring(leader):
+            await leader.up_to_date()
+            leader.table.adopt(Snapshot(term=4, generation=leader.table.generation, rows=(row("web", 7), row("api"))))
+            leader.table.begin_term(5)
+            await leader.up_to_date()
+        assert await table_in(leader.shelves[0]) == leader.table.snapshot()
+
     async def test_a_store_that_hung_since_an_earlier_leadership_overwrites_nothing(self) -> None:
         shelf = Shelf()
         leader = Controller(shelf, term=3)
@@ -532,6 +543,20 @@ class TestWhatIsNoLongerNeeded:
         assert shelf.dropped == [left]
         assert await table_in(shelf) == leader.table.snapshot()
 
+    async def test_nothing_is_dropped_that_is_used_again(self) -> None:
+        """A look at what is there finds the spare names too; a change that follows must not lose its own chunk."""
+        leader = Controller()
+        (shelf,) = leader.shelves
+        async with mirroring(leader):
+            for weight in (1, 2, 3):
+                leader.change(weight=weight)
+                await leader.up_to_date()
+            await asyncio.sleep(CHECK_S + 1)
+            leader.change(weight=4)
+            await leader.up_to_date()
+            await asyncio.sleep(0.1)
+            assert await table_in(shelf) == leader.table.snapshot()
+
     async def test_without_permission_to_delete_the_table_is_kept_all_the_same(self) -> None:
         class Strict(MemoryPlace):
             async def drop(self, names: Sequence[str], deadline_s: float) -> None:
@@ -550,6 +575,18 @@ class TestWhatIsNoLongerNeeded:
                 ("mirror eu", "chunks that are no longer needed were not deleted: 403 Forbidden: cannot delete")
             ]
         assert await table_in(shelf) == leader.table.snapshot()
+
+
+class Gathered(UserDict[ServiceKey, Row]):
+    """Rows that count how often all of them were asked for."""
+
+    def __init__(self, rows: Mapping[ServiceKey, Row]) -> None:
+        super().__init__()
+        self.data, self.times = rows, 0  # type: ignore[assignment]
+
+    def values(self) -> ValuesView[Row]:
+        self.times += 1
+        return super().values()
 
 
 class TestManyRows:
@@ -582,8 +619,10 @@ class TestManyRows:
         small = row("web")
         huge = msgspec.structs.replace(small, last_good=(Random(1).randbytes(CHUNK_LIMIT).hex(),))
         leader = Controller(table=Table(Snapshot(rows=(huge,))))
+        leader.table.rows = gathered = Gathered(leader.table.rows)
         async with mirroring(leader):
             await asyncio.sleep(30)
+            assert gathered.times == 1, "what cannot be is not tried again before anything has changed"
             ((name, said),) = leader.told
             assert name == "mirror"
             assert f"of which {CHUNK_LIMIT} can be kept" in said
