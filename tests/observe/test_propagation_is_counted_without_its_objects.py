@@ -39,6 +39,13 @@ def test_the_hub_has_exactly_one_freshness() -> None:
     assert stated == {str(each): float(each is Freshness.FRESH) for each in Freshness}
 
 
+def test_a_controller_that_does_not_lead_says_nothing_of_the_hub() -> None:
+    registry, shown = CollectorRegistry(), Idle()
+    shown.freshness = None
+    PropagationMetrics(registry, shown)
+    assert {value for (name, _), value in scraped(registry).items() if name == "trafficfed_hub_freshness"} == {0.0}
+
+
 def test_a_member_that_is_not_followed_shows_as_such() -> None:
     found = counted()
     assert found["trafficfed_propagation_member_seen", ("eu",)] == 1

@@ -70,7 +70,9 @@ async def test_it_runs_again_after_it_was_cancelled_and_takes_up_what_changed_me
     world.write(policy(), config_map("one"))
     async with world.running() as propagation:
         pass
-    assert (propagation.reason, propagation.held) == ("", "")
+    assert (propagation.reason, propagation.held, propagation.freshness) == ("", "", None)
+    assert (propagation.refusals, propagation.unseen, propagation.waiting) == ((), {}, 0)
+    assert not propagation.census
     world.write(config_map("one", "2"))
     await asyncio.sleep(60)
     assert text(world, "eu") == "1"

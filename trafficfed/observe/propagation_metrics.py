@@ -22,7 +22,7 @@ class Shown(Protocol):
     listener: Listener
 
     @property
-    def freshness(self) -> Freshness: ...
+    def freshness(self) -> Freshness | None: ...
 
     @property
     def census(self) -> Mapping[tuple[str, str, str], int]: ...
@@ -85,7 +85,7 @@ class PropagationMetrics:
     def _seen(self) -> Iterator[Metric]:
         hub = GaugeMetricFamily(
             "trafficfed_hub_freshness",
-            "1 for the freshness that the view of the hub has now, 0 for the others.",
+            "1 for the freshness that the view of the hub has now, 0 for the others and where another leads.",
             labels=("freshness",),
         )
         for each in Freshness:

@@ -60,7 +60,7 @@ class HubLink:
         asked = tuple(wanted)
         while True:
             try:
-                found = await self._discover(asked)
+                found = await self.discover(asked)
             except (ConfigError, Transient, Refused) as error:
                 if str(error) != self.reason:
                     self.reason = str(error)
@@ -78,13 +78,14 @@ class HubLink:
             await asyncio.sleep(LOOK_AGAIN_S)
             asked = [*known.absent, *((kind.api_version, kind.kind) for kind in lost())]
             try:
-                found = await self._discover(asked) if asked else known
+                found = await self.discover(asked) if asked else known
             except (ConfigError, Transient, Refused):
                 continue  # whoever follows it tells why
             if set(found.absent) != set(known.absent):
                 return
 
-    async def _discover(self, wanted: Iterable[tuple[str, str]]) -> Discovered:
+    async def discover(self, wanted: Iterable[tuple[str, str]]) -> Discovered:
+        """Which of them it has, asked once. Raises ConfigError, Transient or Refused."""
         transport = self._open(await self._connect())
         try:
             return await discover(transport, wanted)

@@ -11,7 +11,7 @@ from typing import Never
 from msgspec.structs import replace
 
 from trafficfed.config.settings import PropagationSettings
-from trafficfed.errors import ConfigError
+from trafficfed.errors import ConfigError, Refused, Transient
 from trafficfed.kubernetes_api.transport import Transport
 from trafficfed.kubernetes_api.wire import Event
 from trafficfed.model import Cluster, Freshness, Refusal, Source
@@ -93,9 +93,9 @@ class Propagation:
         return self._engine.broken or ("" if known.freshness is Freshness.FRESH else known.reason)
 
     @property
-    def freshness(self) -> Freshness:
-        """How far the hub is trusted; Stale too where nobody runs this."""
-        return Freshness.STALE if self._engine is None else self._engine.hub.known.freshness
+    def freshness(self) -> Freshness | None:
+        """How far the hub is trusted; None where nobody runs this, as where another controller leads."""
+        return None if self._engine is None else self._engine.hub.known.freshness
 
     @property
     def census(self) -> Census:
@@ -161,9 +161,11 @@ class Propagation:
         """What ``run`` would do first. Reads everything, writes nothing; not while it runs."""
         try:
             async with asyncio.timeout(within_s):
-                found = await self._hub.kinds(self._wanted)
+                found = await self._hub.discover(self._wanted)
         except TimeoutError:
-            return Rehearsed(incomplete=(f"the hub: {self._hub.reason or 'it does not answer'}",))
+            return Rehearsed(incomplete=(f"the hub: no answer within {within_s:.0f} s",))
+        except (ConfigError, Transient, Refused) as error:
+            return Rehearsed(incomplete=(f"the hub: {error}",))
         try:
             engine = self._begin(found, UNLIMITED)
             rehearsal = Rehearsal(engine, self._clock, self._submit, self._nap, self._wake.set)

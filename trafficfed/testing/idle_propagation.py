@@ -12,7 +12,7 @@ class Idle:
 
     def __init__(self) -> None:
         self.listener: Listener = _nobody
-        self.freshness = Freshness.FRESH
+        self.freshness: Freshness | None = Freshness.FRESH
         self.census: Census = Counter({("eu", "Deployment.apps", "InPlace"): 3, ("us", "Secret", "Forbidden"): 1})
         self.unseen = {"eu": "", "us": "connection refused"}
         self.waiting = 2
