@@ -53,6 +53,7 @@ def test_a_lost_hub_changes_nothing_but_its_freshness() -> None:
     assert fleet.source(HUB).reason == "connection refused"
     offers(fleet)
     assert fleet.table.rows == rows
+    assert fleet.source("eu").freshness is Freshness.FRESH, "what has no annotation is offered all the same"
     hub.resume()
     assert fleet.source(HUB).freshness is Freshness.FRESH
 
@@ -94,6 +95,15 @@ def test_a_few_absent_ones_leave_and_brakes_may_ask_why() -> None:
     assert fleet.source(HUB).freshness is Freshness.FRESH
     (departed,) = fleet.folded[fleet.key("s6")].departed
     assert not departed.watched
+
+
+def test_what_cannot_be_read_is_not_absent() -> None:
+    fleet, hub = begun(2)
+    for _ in range(2):
+        hub.listed(declares("s0"), unreadable=("s1",))
+        assert named(fleet) == {"s0", "s1"}
+        fleet.restart()
+        offers(fleet, 2)
 
 
 def test_absence_is_judged_against_the_table_not_against_an_empty_memory() -> None:

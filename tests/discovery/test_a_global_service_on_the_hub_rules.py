@@ -177,6 +177,31 @@ def test_a_plain_service_that_goes_takes_its_endpoint_along(both: tuple[Fleet, T
     assert fleet.endpoints("web") == {}
 
 
+def test_a_plain_service_that_went_before_leaves_nothing_behind(both: tuple[Fleet, ToldHub[Taken]]) -> None:
+    fleet, hub = both
+    fleet.listed("eu", plain("web", "192.0.2.1"))
+    fleet.remove("eu", plain("web", "192.0.2.1"))
+    hub.listed(written("web", "web.example.org"))
+    assert fleet.endpoints("web") == {}
+
+
+def test_a_plain_service_that_cannot_be_read_now_is_known_as_it_was(both: tuple[Fleet, ToldHub[Taken]]) -> None:
+    fleet, hub = both
+    fleet.listed("eu", plain("web", "192.0.2.1"))
+    fleet.relist("eu", unreadable=["web"])
+    hub.listed(written("web", "web.example.org"))
+    assert fleet.endpoints("web")["eu"].addresses == ("192.0.2.1",)
+
+
+def test_the_check_of_a_cluster_not_seen_yet_is_overruled_too(both: tuple[Fleet, ToldHub[Taken]]) -> None:
+    fleet, hub = both
+    annotated_in_both(fleet, health_check="tcp://:5432")
+    fleet.restart()
+    hub.listed(written("web", "web.example.org", healthCheck={"scheme": "http"}))
+    assert [endpoint.health_check for endpoint in fleet.endpoints("web").values()] == [None, None]
+    assert fleet.row("web").service.health_check.scheme == "http"
+
+
 # ---------------------------------------------------------------------- who may have which name
 
 GRANTED = Zone(
@@ -239,6 +264,16 @@ def test_what_the_hub_has_no_annotation_takes(both: tuple[Fleet, ToldHub[Taken]]
     assert fleet.reasons("late") == [("eu", "Conflict")]
     hub.remove(found)
     assert (fleet.names("web"), fleet.names("late")) == ((), ("www.example.org",))
+
+
+@pytest.mark.parametrize(("created", "holder"), [("2020-01-01T00:00:00Z", "other"), ("2027-01-01T00:00:00Z", "web")])
+def test_of_two_that_come_at_once_the_older_object_has_the_name(
+    both: tuple[Fleet, ToldHub[Taken]], created: str, holder: str
+) -> None:
+    fleet, hub = both
+    hub.listed(written("web", "www.example.org"))
+    fleet.listed("eu", plain("web", "192.0.2.2"), balanced("other", "www.example.org", ["192.0.2.1"], created=created))
+    assert {name: fleet.names(name) for name in ("web", "other") if fleet.names(name)} == {holder: ("www.example.org",)}
 
 
 def test_a_name_that_puts_a_cluster_out_is_not_taken() -> None:

@@ -80,6 +80,12 @@ def says(fleet: World, hub: RealCluster, name: str, kind: str, holds: str, reaso
     )
 
 
+def serves(fleet: World, hub: RealCluster, name: str) -> None:
+    """Wait until all three regions have passed their probes and are answered everywhere."""
+    fleet.wait_until(lambda: status(hub, name).get("serving") == "3/3", WITHIN_S, f"the status of {name} says so")
+    fleet.wait_for(name, "eu", "us", "ap")
+
+
 def version(hub: RealCluster, name: str) -> str:
     found = get(hub, path(name))
     assert found is not None
@@ -89,9 +95,8 @@ def version(hub: RealCluster, name: str) -> str:
 def test_one_object_names_services_that_say_nothing_themselves(fleet: World, hub: RealCluster) -> None:
     plain(fleet, "plain")
     apply(hub, written("plain"))
-    fleet.wait_for("plain", "eu", "us", "ap")
     says(fleet, hub, "plain", "Ready", "True", "Serving")
-    fleet.wait_until(lambda: status(hub, "plain").get("serving") == "3/3", WITHIN_S, "the status says so")
+    serves(fleet, hub, "plain")
     found = status(hub, "plain")
     assert found["observedGeneration"] == 1
     assert found["hostnames"] == [f"plain.{ZONE}"]
@@ -140,8 +145,7 @@ def test_it_may_come_before_its_services(fleet: World, hub: RealCluster) -> None
 def test_a_failover_is_told_and_nothing_is_written_meanwhile(fleet: World, hub: RealCluster) -> None:
     plain(fleet, "quiet")
     apply(hub, written("quiet"))
-    fleet.wait_for("quiet", "eu", "us", "ap")
-    fleet.wait_until(lambda: status(hub, "quiet").get("serving") == "3/3", WITHIN_S, "it is told")
+    serves(fleet, hub, "quiet")
     before = version(hub, "quiet")
     fleet.stays("quiet", 4.0)
     assert version(hub, "quiet") == before, "some dozen probes are no reason to write"
@@ -204,7 +208,7 @@ def test_what_no_schema_allows_is_refused_at_once(hub: RealCluster, spec: Json, 
 def test_names_live_on_while_the_hub_is_down(fleet: World, hub: RealCluster) -> None:
     plain(fleet, "orphaned")
     apply(hub, written("orphaned"))
-    fleet.wait_for("orphaned", "eu", "us", "ap")
+    serves(fleet, hub, "orphaned")
     hub.kill()
     try:
         fleet.wait_until(lambda: fleet.cluster("hub")["freshness"] == "Stale", WITHIN_S, "it is noticed")
@@ -225,7 +229,7 @@ def test_names_live_on_while_the_hub_is_down(fleet: World, hub: RealCluster) -> 
 def test_an_emptied_hub_takes_no_name_away_until_it_is_confirmed(fleet: World, hub: RealCluster) -> None:
     plain(fleet, "kept")
     apply(hub, written("kept"))
-    fleet.wait_for("kept", "eu", "us", "ap")
+    serves(fleet, hub, "kept")
     hub.empty()
     try:
         make_hub(hub)

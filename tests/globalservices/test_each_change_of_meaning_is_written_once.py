@@ -187,6 +187,16 @@ async def test_what_others_wrote_over_it_is_mended(desk: Desk) -> None:
     assert [status["serving"] for _, status in await desk.settle()] == ["2/2"]
 
 
+async def test_what_is_on_its_way_is_not_written_again(desk: Desk) -> None:
+    desk.fleet.probe("web", failing=["us"], times=3)
+    desk.hear()
+    (write,) = desk.statuses.turn()
+    for event in desk.fleet.reports[-3:]:
+        desk.statuses.report(event)
+    assert desk.statuses.turn() == (), "the hub has not said yet that it took it"
+    assert json.loads(write.body)["status"]["serving"] == "1/2"
+
+
 async def test_an_object_that_is_gone_is_told_nothing(desk: Desk) -> None:
     desk.hub.remove(desk.objects["web"])
     assert await desk.settle() == []

@@ -43,9 +43,10 @@ class ToldHub(Generic[T]):
         self.uid = "uid-hub"
         self.revision = 0
 
-    def listed(self, *objects: wire.Foreign, uid: str = "", revision: int = 0) -> T:
-        """A complete list."""
-        return self._take(HUB, wire.Listed(wire.Foreign, objects, revision or self._next(), uid or self.uid))
+    def listed(self, *objects: wire.Foreign, uid: str = "", revision: int = 0, unreadable: tuple[str, ...] = ()) -> T:
+        """A complete list; ``unreadable`` are names."""
+        keys = tuple(f"{NAMESPACE}/{name}" for name in unreadable)
+        return self._take(HUB, wire.Listed(wire.Foreign, objects, revision or self._next(), uid or self.uid, keys))
 
     def put(self, found: wire.Foreign) -> T:
         """An object as watched."""
