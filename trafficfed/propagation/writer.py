@@ -2,7 +2,7 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, Never, Protocol
+from typing import Any, NamedTuple, Never, Protocol
 
 import msgspec
 import orjson
@@ -56,6 +56,14 @@ class _Head(Wire, frozen=True):
     metadata: Meta = Meta()
 
 
+class _Standing(NamedTuple):
+    """What stands where nothing was seen: an object that is not ours, or the revision of one that is. Both are empty
+    where it is free."""
+
+    strange: bytes = b""
+    revision: str = ""
+
+
 class MemberWriter:
     """The queue of one member. Steps that come while it is not connected wait. ``only_looks``: nothing is written; what
     is to be made is asked for, and everything else is told as done."""
@@ -106,8 +114,9 @@ class MemberWriter:
 
     async def _look(self, transport: Writer, deed: Deed) -> None:
         makes = isinstance(deed, Apply) and not deed.resource_version
-        if makes and (body := await self._standing(transport, deed)):
-            self._outcomes.found(deed, body)
+        standing = await self._standing(transport, deed) if makes else _Standing()
+        if standing.strange:
+            self._outcomes.found(deed, standing.strange)
         else:
             self._outcomes.done(deed, b"")
 
@@ -130,23 +139,24 @@ class MemberWriter:
         except Unavailable as error:
             if error.status != HTTPStatus.CONFLICT:
                 raise
-            if body := await self._standing(transport, deed):
-                self._outcomes.found(deed, body)
+            standing = await self._standing(transport, deed)
+            if standing.strange:
+                self._outcomes.found(deed, standing.strange)
                 return
-            answer = await self._apply(transport, deed, "")
+            answer = await self._apply(transport, deed, standing.revision)
         self._outcomes.done(deed, answer)
 
-    async def _standing(self, transport: Writer, deed: Deed) -> bytes:
-        """What stands there and is not ours; empty where it is free to be written."""
+    async def _standing(self, transport: Writer, deed: Deed) -> _Standing:
         try:
             body = await self._request(transport, "GET", self._path(deed.object))
         except Rejected as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            return b""
-        labels = msgspec.json.decode(body, type=_Head).metadata.labels or {}
+            return _Standing()
+        meta = msgspec.json.decode(body, type=_Head).metadata
+        labels = meta.labels or {}
         is_ours = labels.get(OWNER_LABEL) == self._owner or labels.get(MADE_LABEL) == self._owner
-        return b"" if is_ours else body
+        return _Standing(revision=meta.resource_version) if is_ours else _Standing(strange=body)
 
     async def _apply(self, transport: Writer, deed: Apply, revision: str) -> bytes:
         params = {"fieldManager": MANAGER, "force": "true" if deed.force else "false"}
