@@ -76,6 +76,7 @@ class Candidate:
         self._sights = {name: Sight() for name in rules.electorate}
         self._floor = 0
         self._attempted: set[str] = set()
+        self._written: set[str] = set()
         self._met_rival = False
         self._pause_until_s = -math.inf
         self._stand_down_until_s = -math.inf
@@ -89,6 +90,7 @@ class Candidate:
     def answered(self, call: Call, seen: Seen, now_s: float) -> None:
         """The elector took the record, or told what stands there."""
         before = self._sights[call.elector]
+        self._written.discard(call.elector)
         rules = self.rules
         lease_s = max([rules.lease_s, *(each.record.lease_s for each in self._sights.values() if each.record)])
         after = answered(before, seen, call.at_s, now_s, rules, lease_s, wrote=isinstance(call, Write))
@@ -103,11 +105,13 @@ class Candidate:
     def conflicted(self, call: Write, now_s: float) -> None:
         """Something else stood there than the record was to replace."""
         self._met_rival = True
+        self._written.discard(call.elector)
         self._sights[call.elector] = replace(self._sights[call.elector], unsure=True, busy=False, due_s=now_s)
 
     def failed(self, call: Call, error: str, now_s: float) -> None:
         """No answer, or a refusal; a write may have been done all the same."""
         before = self._sights[call.elector]
+        self._written.discard(call.elector)
         unsure = before.unsure or isinstance(call, Write)
         after = replace(before, unsure=unsure, busy=False, due_s=self._next_look_s(now_s), error=error)
         self._sights[call.elector] = after
@@ -200,7 +204,8 @@ class Candidate:
 
     def _hopeless(self, now_s: float) -> bool:
         possible = sum(
-            self._counts(sight, now_s) or (sight.busy if name in self._attempted else self._open(sight, now_s))
+            self._counts(sight, now_s)
+            or (name in self._written if name in self._attempted else self._open(sight, now_s))
             for name, sight in self._sights.items()
         )
         return possible < self.rules.majority
@@ -284,6 +289,7 @@ class Candidate:
     def _call(self, name: str, sight: Sight, now_s: float) -> Call | None:
         if sight.seen is not None and self._wants_write(name, sight, now_s):
             self._attempted.add(name)
+            self._written.add(name)
             return Write(name, self._record(sight.seen), sight.seen, now_s)
         return Read(name, now_s) if now_s >= sight.due_s else None
 
