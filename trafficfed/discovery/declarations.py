@@ -46,6 +46,10 @@ class Declarations:
         """What rules a service."""
         return _of_row(self._rows.get(key)) if self._in_force is None else self._in_force.get(key)
 
+    def keys(self) -> Set[ServiceKey]:
+        """Every service that something rules."""
+        return self._ruling().keys()
+
     def written(self, key: ServiceKey) -> Written | None:
         """The object of a service as it was last seen on the hub that is known."""
         found = self.written_at((key.namespace, key.name))

@@ -15,7 +15,7 @@ from trafficfed.discovery.declared import HUB, Declaration, refusal
 from trafficfed.discovery.hostnames import canonical_hostname
 from trafficfed.discovery.inventory import Inventory
 from trafficfed.discovery.offers import Offer, cluster_of
-from trafficfed.errors import ConfigError
+from trafficfed.discovery.overruling import unreadable
 from trafficfed.model import Form, GlobalService, Refusal, Row, ServiceKey
 
 
@@ -75,11 +75,10 @@ def usable_fallback(
 
 def _unusable(entry: str, hostnames: Sequence[str], form: Form, inventory: Inventory) -> tuple[str, str] | None:
     """Reason and message, None where nothing is wrong."""
-    try:
-        literal = canonical_literal(entry)
-        name = "" if literal else canonical_hostname(entry)
-    except ConfigError as error:
-        return "InvalidFallback", f"fallback {error}; name an address or a hostname"
+    if why := unreadable(entry):
+        return "InvalidFallback", why
+    literal = canonical_literal(entry)
+    name = "" if literal else canonical_hostname(entry)
     if name in hostnames:
         return "InvalidFallback", f"fallback {name} would point at itself; name another one"
     if literal is None and form is Form.ADDRESS:

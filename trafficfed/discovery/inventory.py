@@ -235,7 +235,7 @@ class Inventory:
         for cluster in clusters.values():
             if cluster.name not in self._views:
                 self._add(cluster)
-        return frozenset(before)
+        return frozenset(before | self._turned(self.declarations.keys()))
 
     # ------------------------------------------------------------------ events
 
@@ -343,7 +343,11 @@ class Inventory:
         return cluster == HUB and cluster not in self._views
 
     def _redeclare(self, keys: Set[ServiceKey], now_s: float) -> Taken:
-        """What the hub declares of these services has changed: other Services may come into play, or go out of it."""
+        """What the hub declares of these services has changed."""
+        return Taken(frozenset(self._turned(keys)), self.declarations.assessed(now_s))
+
+    def _turned(self, keys: Set[ServiceKey]) -> set[ServiceKey]:
+        """Plain Services come into play, or go out of it; returns these services and those that want a name of them."""
         dirty = set(keys)
         for key in keys:
             declaration, before = self.declaration(key), self._declared.pop(key, None)
@@ -354,7 +358,7 @@ class Inventory:
             for view in self._views.values():
                 if view.cluster.clusterset == key.clusterset:
                     dirty |= self._turn(view, key, is_declared=declaration is not None)
-        return Taken(frozenset(dirty), self.declarations.assessed(now_s))
+        return dirty
 
     def _turn(self, view: ClusterView, key: ServiceKey, *, is_declared: bool) -> set[ServiceKey]:
         before = view.services.claims.get(key)

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from trafficfed.discovery import claims
+from trafficfed.discovery.addresses import canonical_literal
 from trafficfed.discovery.annotations import PREFIX
 from trafficfed.discovery.claims import Claim
 from trafficfed.discovery.declared import HUB, Declaration, Written, refusal
 from trafficfed.discovery.guard import Guard
+from trafficfed.discovery.hostnames import canonical_hostname
+from trafficfed.errors import ConfigError
 from trafficfed.model import GlobalService, Refusal, ServiceKey
 
 RULED = ("hostname", "steering", "ttl", "health-check", "target-form")
@@ -64,6 +67,16 @@ def _told(claim: Claim, overruled: tuple[str, ...]) -> Refusal:
     return claims.refusal(claim.key, claim.cluster, "Overruled", text)
 
 
+def unreadable(target: str) -> str:
+    """Why an entry of the fallback is neither an address nor a hostname; empty where it is one."""
+    try:
+        if canonical_literal(target) is None:
+            canonical_hostname(target)
+    except ConfigError as error:
+        return f"fallback {error}; name an address or a hostname"
+    return ""
+
+
 def objections(
     key: ServiceKey, declaration: Declaration | None, written: Written | None, guard: Guard
 ) -> tuple[Refusal, ...]:
@@ -71,6 +84,8 @@ def objections(
     said. The hub is the claimant: grants name it as ``hub``."""
     mistakes = written.mistakes if written is not None else ()
     found = [refusal(key, reason, message) for reason, message in mistakes]
+    fallback = declaration.service.fallback if declaration is not None else ()
+    found += [refusal(key, "InvalidFallback", why) for why in map(unreadable, fallback) if why]
     for hostname in declaration.service.hostnames if declaration is not None else ():
         if (zone := guard.zone_of(hostname)) is None:
             fix = "is in no configured zone; use a name inside one, or configure its zone"
