@@ -82,7 +82,7 @@ async def test_a_hundred_services_are_found_dead_with_the_first_of_them(way: str
         die(lookout, "eu", way)
         lookout.kill("in-eu")
         took_s = await lookout.until(lambda: lookout.serving["eu"] == 0, 60.0)
-    assert took_s <= {"refuse": 4.0, "hang": 12.0}[way]
+    assert took_s <= {"refuse": 4.0, "hang": 8.5}[way]
     assert lookout.serving == {"ap": 90, "eu": 0, "us": 90}
 
 
