@@ -229,6 +229,18 @@ def test_a_name_not_granted_is_one_reason_and_the_others_hold() -> None:
     assert told.message.startswith("namespace shop of the hub is not granted www.example.org")
 
 
+def test_a_grant_that_is_taken_back_gives_the_service_to_its_annotations() -> None:
+    fleet, hub = fleet_with_hub(*OPEN)
+    fleet.listed("eu", balanced("web", "web.example.org", ["192.0.2.1"]), plain("other", "192.0.2.2"))
+    hub.listed(written("web", "hub.example.org"), written("other", "other.example.org"))
+    assert (fleet.names("web"), fleet.names("other")) == (("hub.example.org",), ("other.example.org",))
+    fleet.configure(zones=[Zone(name="example.org", grants=(Grant(clusters=("eu",)),))])
+    assert (fleet.names("web"), fleet.names("other")) == (("web.example.org",), ())
+    assert fleet.reasons("web") == [(HUB, "NotGranted")]
+    fleet.configure(zones=OPEN)
+    assert (fleet.names("web"), fleet.names("other")) == (("hub.example.org",), ("other.example.org",))
+
+
 def test_reasons_are_told_though_no_cluster_offers_anything() -> None:
     fleet, hub = fleet_with_hub(GRANTED)
     hub.listed(written("web", "www.example.org"))
@@ -364,6 +376,15 @@ def test_a_fallback_that_cannot_be_given_out_is_told(
     hub.listed(written("web", "web.example.org", whenAllDown="fallback", fallback=[fallback]))
     assert fleet.row("web").service.fallback == kept
     assert fleet.reasons("web") == ([(HUB, reason)] if reason else [])
+
+
+def test_a_fallback_that_is_none_is_told_before_there_are_endpoints(both: tuple[Fleet, ToldHub[Taken]]) -> None:
+    fleet, hub = both
+    hub.listed(written("web", "web.example.org", whenAllDown="fallback", fallback=["not a name"]))
+    before = fleet.refusals("web")
+    assert [(each.cluster, each.reason) for each in before] == [(HUB, "InvalidFallback")]
+    fleet.listed("eu", plain("web", "192.0.2.1"))
+    assert fleet.refusals("web") == before
 
 
 def test_the_form_follows_the_endpoints_unless_it_is_stated_and_can_be(both: tuple[Fleet, ToldHub[Taken]]) -> None:
