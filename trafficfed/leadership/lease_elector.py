@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from trafficfed.errors import Refused, Transient
+from trafficfed.errors import UNREADABLE, Refused, Transient
 from trafficfed.kubernetes_api.failures import Rejected, Unavailable
 from trafficfed.kubernetes_api.identity import PATH, Namespace
 from trafficfed.kubernetes_api.transport import NO_PARAMS, Params
@@ -187,5 +187,5 @@ def record_of(lease: Lease) -> Record | None:
 def _lease(body: bytes) -> Lease:
     try:
         return msgspec.json.decode(body, type=Lease)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Transient(f"the answer to a write is no Lease: {error}") from error
