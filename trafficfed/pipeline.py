@@ -247,9 +247,10 @@ class Pipeline:
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """Configured clusters that nobody has ever listed: what they offer is in no table."""
+        """Configured clusters that nobody has ever listed, the hub among them: what they offer is in no table."""
         sources = ((name, self._source(name)) for name in sorted(self._clusters))
-        return tuple(name for name, source in sources if source is None or not source.uid)
+        clusters = tuple(name for name, source in sources if source is None or not source.uid)
+        return (*clusters, HUB) if self.inventory.declarations.is_unseen else clusters
 
     def next_wake_s(self) -> float | None:
         """When time alone may change an answer, None while it cannot. Costs what was superseded since the last call."""

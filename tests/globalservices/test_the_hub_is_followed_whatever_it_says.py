@@ -12,8 +12,9 @@ import yaml
 
 from trafficfed.clock import SystemClock
 from trafficfed.crds.definitions import crds_yaml
+from trafficfed.discovery.declared import UNDEFINED
 from trafficfed.errors import ConfigError
-from trafficfed.globalservices.hub_link import GLOBAL_SERVICES, RETRY_S, UNDEFINED, Defined, HubLink
+from trafficfed.globalservices.hub_link import GLOBAL_SERVICES, RETRY_S, Defined, HubLink
 from trafficfed.globalservices.statuses import StatusWrite
 from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.kubernetes_api.credentials import load_kubeconfig

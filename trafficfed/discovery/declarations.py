@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Set
 from msgspec.structs import replace
 
 from trafficfed.discovery.absence import judge_absence
-from trafficfed.discovery.declared import HUB, Declaration, Written, is_declared, read_written
+from trafficfed.discovery.declared import HUB, UNDEFINED, Declaration, Written, is_declared, read_written
 from trafficfed.kubernetes_api import wire
 from trafficfed.model import Freshness, Row, ServiceKey, Source
 
@@ -62,6 +62,12 @@ class Declarations:
     def all_written(self) -> tuple[Written, ...]:
         """Every object of the hub that is known."""
         return tuple(self._seen.values()) if self._is_trusted else ()
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether nobody has ever listed it, so that what it declares is in no table. One that does not know such
+        objects declares nothing."""
+        return self.followed and not self.source.uid and self._reason != UNDEFINED
 
     @property
     def is_fresh(self) -> bool:

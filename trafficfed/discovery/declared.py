@@ -18,6 +18,12 @@ HUB = "hub"
 ORIGIN = f"{HUB}:GlobalService/"
 """How the origin of a service begins that the hub declares."""
 
+UNDEFINED = (
+    "the hub does not know GlobalServices; run `trafficfed crds | kubectl apply --server-side -f -` there "
+    "if any are to be written"
+)
+"""Why a hub is not followed that has no such definition."""
+
 DEFAULT_CLUSTERSET = "default"
 
 S = TypeVar("S", bound=msgspec.Struct)

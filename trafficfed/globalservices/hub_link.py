@@ -9,6 +9,7 @@ from random import Random
 from typing import Never, TypeVar
 
 from trafficfed.crds.structs import API_VERSION
+from trafficfed.discovery.declared import UNDEFINED
 from trafficfed.errors import ConfigError, Refused, Transient
 from trafficfed.globalservices.statuses import StatusWrite
 from trafficfed.kubernetes_api.backoff import Backoff
@@ -24,10 +25,6 @@ T = TypeVar("T")
 
 PATH = f"/apis/{API_VERSION}/globalservices"
 GLOBAL_SERVICES = Resource(PATH, Foreign)
-UNDEFINED = (
-    "the hub does not know GlobalServices; run `trafficfed crds | kubectl apply --server-side -f -` there "
-    "if any are to be written"
-)
 STATUS_MANAGER = "trafficfed-status"
 APPLY = "application/apply-patch+yaml"
 RETRY_S = 10.0
