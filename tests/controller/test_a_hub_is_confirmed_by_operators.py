@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from trafficfed.discovery.declared import UNDEFINED
 from trafficfed.errors import ConfigError
 from trafficfed.model import Refusal
 from trafficfed.testing.controlling import Bench
@@ -155,3 +156,41 @@ async def test_a_controller_acts_only_after_its_hub_has_answered() -> None:
         names = {record.name for record in await bench.provider.read("example.org", 5.0)}
         assert "new.example.org" in names
         assert "old.example.org" not in names, "not even for a moment"
+
+
+async def test_a_lost_table_deletes_no_name_of_a_hub_that_is_down() -> None:
+    provider = Memory()
+    first = Bench(provider, ["eu"], has_hub=True)
+    first.listed("eu", balanced("web", None, ["192.0.2.1"], weight="1"))
+    ToldHub(first.controller.take).listed(written("web", "web.example.org"))
+    async with first.running():
+        await asyncio.sleep(10)
+    stands = await provider.read("example.org", 5.0)
+    assert "web.example.org" in {record.name for record in stands}
+
+    second = Bench(provider, ["eu"], has_hub=True)
+    second.listed("eu", balanced("web", None, ["192.0.2.1"], weight="1"))
+    hub = ToldHub(second.controller.take)
+    hub.lose()
+    async with second.running():
+        await asyncio.sleep(3600)
+        assert await provider.read("example.org", 5.0) == stands
+        assert any("cluster hub was never seen" in line for line in second.operations.plan().incomplete)
+        hub.lose(UNDEFINED)
+        await asyncio.sleep(1)
+        assert not any("never seen" in line for line in second.operations.plan().incomplete), "it declares nothing"
+
+
+async def test_a_hub_that_was_seen_again_has_the_last_word_on_what_a_lost_table_left() -> None:
+    provider = Memory()
+    first = Bench(provider, ["eu"], has_hub=True)
+    first.listed("eu", balanced("web", None, ["192.0.2.1"], weight="1"))
+    ToldHub(first.controller.take).listed(written("web", "web.example.org"))
+    async with first.running():
+        await asyncio.sleep(10)
+    second = Bench(provider, ["eu"], has_hub=True)
+    second.listed("eu", balanced("web", None, ["192.0.2.1"], weight="1"))
+    ToldHub(second.controller.take).listed()
+    async with second.running():
+        await asyncio.sleep(3600)
+        assert "web.example.org" not in {record.name for record in await provider.read("example.org", 5.0)}
