@@ -236,7 +236,11 @@ class Declarations:
             self.missing.discard(key)
             if self._in_force is not None:
                 self._in_force.pop(key, None)
-        return confirmed | self._adopt_list() if self._is_trusted and not trusted else confirmed
+        if not self._is_trusted or trusted:
+            return confirmed
+        before = self._ruling()
+        self._in_force = {key: each for key, each in before.items() if is_declared(self._rows.get(key))}
+        return before.keys() | self._adopt_list()
 
     def configure(self, clustersets: Collection[str]) -> None:
         """The clustersets of the clusters that are configured now; objects are read anew with the next list."""
