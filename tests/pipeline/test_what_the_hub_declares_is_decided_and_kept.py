@@ -170,6 +170,28 @@ def test_a_follower_learns_of_a_hub_that_the_leader_was_told_to_take() -> None:
     assert other.source(HUB).freshness is Freshness.FRESH
 
 
+@pytest.mark.parametrize("uid", ["uid-hub", "uid-other"])
+def test_what_a_leader_was_told_to_let_go_comes_back_with_no_other_leader(uid: str) -> None:
+    """Eight at once are more than the brake lets go, on the same server as well as on another one."""
+    names = [f"s{number}" for number in range(8)]
+    leader, hub = piped()
+    other, others_hub = piped(leads=False)
+    leader.lead(1)
+    for fleet, its_hub in ((leader, hub), (other, others_hub)):
+        fleet.listed("eu", *(plain(name, f"192.0.2.{number + 1}") for number, name in enumerate(names)))
+        its_hub.listed(*(written(name, f"{name}.example.org") for name in names))
+    other.mirror(leader)
+    for each in (hub, others_hub):
+        each.listed(uid=uid)
+    assert len(leader.table.rows) == 8
+    leader.confirm(HUB)
+    assert leader.table.rows == {}
+    other.mirror(leader)
+    other.lead(2)
+    assert other.table.rows == {}
+    assert other.source(HUB).freshness is Freshness.FRESH
+
+
 # ---------------------------------------------------------------------- any order
 
 NAMES = ("api", "cart", "web")
