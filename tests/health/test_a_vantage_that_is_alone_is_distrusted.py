@@ -187,6 +187,29 @@ def test_where_others_can_contradict_and_do_not_anchors_say_nothing() -> None:
     assert fleet.records.distrusted == frozenset()
 
 
+def test_one_that_is_cut_off_stays_distrusted_whatever_others_say_until_it_reaches_an_anchor() -> None:
+    """Else it would be believed and disbelieved by turns, with every row judged each time."""
+    fleet = Fleet(10)
+
+    def anchors_of_b(passed: bool) -> None:
+        for region in ("eu", "us"):
+            seen = Observation(
+                vantage="b", service=ANCHORS, cluster=region, address="198.51.100.1", at_s=fleet.now_s, passed=passed
+            )
+            fleet.records.observe(seen, fleet.now_s)
+
+    fleet.see("a", 0)
+    fleet.see("b", 0)
+    anchors_of_b(passed=False)
+    fleet.see("b", 3)
+    assert fleet.records.distrusted == {"b"}, "alone with three failures"
+    fleet.see("a", 3)
+    anchors_of_b(passed=False)
+    assert fleet.records.distrusted == {"b"}, "also where another agrees"
+    anchors_of_b(passed=True)
+    assert fleet.records.distrusted == frozenset()
+
+
 def test_distrust_that_begins_or_ends_has_every_row_judged_and_nothing_else_does() -> None:
     fleet = Fleet(10)
     assert fleet.see("a", 0, times=1) == 10

@@ -54,7 +54,24 @@ def test_a_vantage_past_fall_that_others_contradict_arouses_it_no_longer() -> No
     scene = Scene("eu", "us")
     for cluster in ("eu", "us"):
         scene.see(cluster, True, "a", "b", "c")
+    scene.wait(1)
     scene.see("eu", False, "b", times=3)
+    assert scene.suspected == {"eu"}, "the others have not looked yet"
+    scene.see("eu", True, "a")
+    assert scene.suspected == {"eu"}
+    scene.see("eu", True, "c")
+    assert (scene.suspected, scene.serving) == (set(), {"eu", "us"})
+
+
+def test_one_that_never_looks_again_is_waited_for_no_longer_than_its_word_counts() -> None:
+    scene = Scene("eu", "us")
+    for cluster in ("eu", "us"):
+        scene.see(cluster, True, "a", "b", "gone")
+    scene.wait(1)
+    scene.see("eu", False, "a", times=3)
+    scene.see("eu", True, "b")
+    assert scene.suspected == {"eu"}
+    scene.wait(4)
     assert (scene.suspected, scene.serving) == (set(), {"eu", "us"})
 
 

@@ -78,8 +78,12 @@ def majority(streaks: Sequence[Streak], before: Verdict | None) -> State | None:
 
 
 def suspicious(streaks: Sequence[Streak], check: HealthCheck) -> bool:
-    """Whether some voter has begun to see failures but not yet enough of them to call the target down."""
-    return any(not s.passed and s.up is not False and s.length < check.fall for s in streaks)
+    """Whether some voter has begun to see failures but not yet enough of them to call the target down, or another has
+    not looked again since: its word of before still counts, so it has to be asked now and not when its turn comes.
+    """
+    if any(not s.passed and s.up is not False and s.length < check.fall for s in streaks):
+        return True
+    return any(True for _ in outdated_at_s(streaks, check))
 
 
 def _new(before: Verdict | None) -> bool:
