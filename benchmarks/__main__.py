@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import change_to_answer, hub_to_members
+from benchmarks import change_to_answer, hub_to_members, region_death
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -15,6 +15,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--names", default="10,1000,10000", help="answers: sizes of the fleet, comma separated")
     parser.add_argument("--objects", type=int, default=1000, help="propagation: objects created at once")
     parser.add_argument("--changes", type=int, default=200, help="changes measured one at a time")
+    parser.add_argument("--services", default="10,1000", help="death: numbers of services, comma separated")
+    parser.add_argument("--deaths", type=int, default=20, help="death: how often the leader's region dies")
     given = parser.parse_args(arguments)
     for name in [given.benchmark] if given.benchmark else BENCHMARKS:
         with tempfile.TemporaryDirectory(prefix="trafficfed-bench-") as directory:
@@ -33,7 +35,14 @@ def propagation(directory: Path, given: argparse.Namespace) -> str:
     return hub_to_members.report(hub_to_members.measure(directory, given.objects, given.changes))
 
 
-BENCHMARKS = {"answers": answers, "propagation": propagation}
+def death(directory: Path, given: argparse.Namespace) -> str:
+    sizes = [int(size) for size in given.services.split(",")]
+    return region_death.report(
+        [(size, region_death.measure(directory / str(size), size, given.deaths)) for size in sizes]
+    )
+
+
+BENCHMARKS = {"answers": answers, "propagation": propagation, "death": death}
 
 
 if __name__ == "__main__":

@@ -34,6 +34,12 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def percentile(seconds: Sequence[float], share: int) -> float:
+    """The smallest that so many per cent do not exceed (nearest rank)."""
+    ordered = sorted(seconds)
+    return ordered[max(0, -(-len(ordered) * share // 100) - 1)]
+
+
 def quantiles(seconds: Sequence[float]) -> str:
     """Median and 99th percentile in milliseconds."""
     ordered = sorted(seconds)

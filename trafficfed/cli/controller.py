@@ -11,6 +11,7 @@ from trafficfed.config.settings import ListenAddress
 from trafficfed.errors import ConfigError, Refused, TrafficfedError, Transient, Unsafe
 from trafficfed.model import Value
 from trafficfed.observe.views import View
+from trafficfed.unreadable import UNREADABLE
 
 TIMEOUT_S = 10.0  # a plan over 10,000 names takes about a second; a hung controller must not hang the command
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # what is listened on, and where that is reached from here
@@ -54,7 +55,7 @@ class Controller:
             if status == 200:
                 return msgspec.json.decode(body, type=view)
             raise _error(status, msgspec.json.decode(body, type=_Failed).error)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             raise Unreachable(f"{self._address} answers, but is no trafficfed controller of this version") from None
 
     def _exchange(self, method: str, path: str, headers: dict[str, str], sent: bytes | None) -> tuple[int, bytes]:

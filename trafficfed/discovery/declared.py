@@ -11,6 +11,7 @@ from trafficfed.crds.globalservice import GlobalServiceObject, GlobalServiceStat
 from trafficfed.discovery.claims import created_s
 from trafficfed.kubernetes_api.wire import Foreign, Wire
 from trafficfed.model import Form, GlobalService, Refusal, Row, ServiceKey, Value
+from trafficfed.unreadable import UNREADABLE
 
 HUB = "hub"
 """What the hub is called where clusters are named: in grants, in refusals, and among the sources of the table."""
@@ -97,7 +98,7 @@ def read_written(found: Foreign, clustersets: Collection[str]) -> Written:
     )
     try:
         read = msgspec.json.decode(found.body, type=GlobalServiceObject)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         text = f"{error}; until it is mended, what it said before holds"
         return replace(written, mistakes=(*mistakes, ("InvalidSpec", text)))
     if mistakes:

@@ -11,6 +11,7 @@ import msgspec
 
 from trafficfed.errors import Refused
 from trafficfed.model import Observation, OperatorControl, Row, ServiceKey, Target, Value
+from trafficfed.unreadable import UNREADABLE
 
 BEAT_S = 2.0  # how often a quiet link says that it lives: as a leader renews its Lease
 SILENCE_S = 10.0  # a link that says nothing for a lease time is gone
@@ -161,7 +162,7 @@ def decode(payload: bytes) -> Message:
     """The message in a frame's payload. Raises NotReadable."""
     try:
         return _DECODER.decode(payload)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise NotReadable(f"a frame does not decode: {error}") from error
 
 

@@ -18,6 +18,7 @@ from trafficfed.kubernetes_api.failures import Rejected, Unavailable
 from trafficfed.kubernetes_api.transport import NO_PARAMS, Params
 from trafficfed.model import Value
 from trafficfed.ports import Clock
+from trafficfed.unreadable import UNREADABLE
 
 # Bytes; the API server refuses longer ones (Event v1 of events.k8s.io, field note, 1 kB).
 LONGEST_MESSAGE = 1024
@@ -187,7 +188,7 @@ class EventWriter:
             return None
         try:
             return msgspec.json.decode(answer, type=_Answer).count or 1
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise Transient(f"the answer to a patch is no Event: {error}") from error
 
     def _event(self, note: Note, count: int) -> bytes:

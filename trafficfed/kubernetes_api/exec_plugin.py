@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from trafficfed.errors import Transient
+from trafficfed.unreadable import UNREADABLE
 
 RUN_LIMIT_S = 30.0
 
@@ -76,7 +77,7 @@ class ExecPlugin:
     def _read(self, output: bytes) -> ExecStatus:
         try:
             credential = msgspec.json.decode(output, type=ExecCredential)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise Transient(f"exec plugin {self.command} answered no ExecCredential: {error}") from error
         if credential.api_version != self.api_version:
             raise Transient(

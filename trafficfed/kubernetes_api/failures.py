@@ -6,6 +6,7 @@ from http import HTTPStatus
 import msgspec
 
 from trafficfed.errors import Refused, Transient
+from trafficfed.unreadable import UNREADABLE
 
 
 class Rejected(Refused):
@@ -78,7 +79,7 @@ def _message(body: bytes) -> str:
     """What the Status object in the answer says; the first line of anything else (a proxy's page, say)."""
     try:
         return msgspec.json.decode(body, type=Status).message or ""
-    except msgspec.DecodeError:
+    except UNREADABLE:
         lines = body[:200].decode(errors="replace").strip().splitlines()
         return lines[0] if lines else ""
 

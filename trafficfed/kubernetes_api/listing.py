@@ -19,6 +19,7 @@ from trafficfed.kubernetes_api.messages import (
 from trafficfed.kubernetes_api.resource import Resource
 from trafficfed.kubernetes_api.transport import Reader
 from trafficfed.kubernetes_api.wire import Watched, Wire
+from trafficfed.unreadable import UNREADABLE
 
 T = TypeVar("T", bound=Watched)
 
@@ -92,5 +93,5 @@ async def _pages(reader: Reader, resource: Resource[T], params: dict[str, str]) 
 def _read(raw: msgspec.Raw, decoder: Objects[T]) -> Added[T] | Unreadable:
     try:
         return Added(decoder.decode(raw))
-    except msgspec.ValidationError as error:
+    except UNREADABLE as error:
         return Unreadable(msgspec.json.decode(raw, type=Progress).metadata, deleted=False, error=str(error))

@@ -8,6 +8,7 @@ import msgspec
 from trafficfed.errors import Transient
 from trafficfed.kubernetes_api.failures import Status
 from trafficfed.kubernetes_api.wire import Foreign, Meta, Watched, Wire
+from trafficfed.unreadable import UNREADABLE
 
 T = TypeVar("T", bound=Watched)
 T_co = TypeVar("T_co", bound=Watched, covariant=True)
@@ -80,7 +81,7 @@ class Messages(Generic[T]):
                 return type(message)(self._objects.decode(message.object))
             read: Message[T] = message
             return read
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             return _unreadable(line, error)
 
 
@@ -109,9 +110,9 @@ def key_of(meta: Meta) -> str:
     return f"{meta.namespace}/{meta.name}" if meta.namespace else meta.name
 
 
-def _unreadable(line: bytes, error: msgspec.DecodeError) -> Unreadable:
+def _unreadable(line: bytes, error: Exception) -> Unreadable:
     try:
         envelope = msgspec.json.decode(line, type=_Envelope)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         raise Transient(f"the watch sent what is no event: {error}") from error
     return Unreadable(envelope.object.metadata, envelope.type == "DELETED", str(error))

@@ -16,6 +16,7 @@ from aiohttp.connector import AddrInfoType
 from trafficfed.errors import Refused, Transient
 from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.kubernetes_api.failures import failure_of
+from trafficfed.unreadable import UNREADABLE
 
 T = TypeVar("T")
 Params = Mapping[str, str]
@@ -60,7 +61,7 @@ class Transport:
         body = await self.request("GET", path, params=params)
         try:
             return msgspec.json.decode(body, type=type)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise Transient(f"GET {path}: the answer is not what the API promises: {error}") from error
 
     async def request(

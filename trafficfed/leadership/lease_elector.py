@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from trafficfed.errors import UNREADABLE, Refused, Transient
+from trafficfed.errors import Refused, Transient
 from trafficfed.kubernetes_api.failures import Rejected, Unavailable
 from trafficfed.kubernetes_api.identity import PATH, Namespace
 from trafficfed.kubernetes_api.transport import NO_PARAMS, Params
@@ -22,12 +22,16 @@ from trafficfed.kubernetes_api.wire import Meta, Wire
 from trafficfed.leadership.elector import Conflict, Seen
 from trafficfed.leadership.record import Record, joined, parted
 from trafficfed.ports import Clock
+from trafficfed.unreadable import UNREADABLE
 
 T = TypeVar("T")
 
 NAMESPACE = "trafficfed"
 LEASE = "trafficfed-leader"
 _PREFIX = "trafficfed.io/"
+_MOST_TRANSITIONS = 2**31 - 1
+"""The field has 32 bits (Lease v1); the annotation has the whole term."""
+
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
 
 
@@ -125,7 +129,7 @@ class LeaseElector:
             # Whole seconds is all a Lease takes; others wait rather longer than shorter.
             "leaseDurationSeconds": math.ceil(record.lease_s),
             "renewTime": datetime.fromtimestamp(self._clock.now_s(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "leaseTransitions": record.term,
+            "leaseTransitions": min(record.term, _MOST_TRANSITIONS),
         }
         if record.holder:
             spec["holderIdentity"] = record.holder

@@ -9,6 +9,7 @@ from trafficfed.errors import ConfigError
 from trafficfed.feed.addresses import host_and_port
 from trafficfed.model import RecordSet, Value
 from trafficfed.nameserver.names import to_wire
+from trafficfed.unreadable import UNREADABLE
 
 NEGATIVE_TTL_S = 30  # how long a resolver may keep "no such name": the fleet's default, like the answers' own TTL
 KEY_OCTETS = 16  # the least a feed key may have; RFC 2104 section 3 advises the hash's own length, 32
@@ -151,7 +152,7 @@ def load(path: Path) -> NameServerSettings:
         settings = msgspec.json.decode(path.read_bytes(), type=NameServerSettings)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise ConfigError(f"{path}: {error}") from error
     check(settings)
     return settings

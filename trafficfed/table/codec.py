@@ -16,6 +16,7 @@ import msgspec
 from trafficfed.errors import Refused
 from trafficfed.model import Value
 from trafficfed.table.table import Delta, Snapshot
+from trafficfed.unreadable import UNREADABLE
 
 FORMAT = 1
 T = TypeVar("T")
@@ -137,7 +138,7 @@ def _decode(read: Frame, kind: Kind, decoder: "msgspec.msgpack.Decoder[T]") -> T
         raise CorruptTable(f"a {read.kind.name.lower()} stands where a {kind.name.lower()} should")
     try:
         return decoder.decode(read.payload)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise CorruptTable(f"the {kind.name.lower()} does not decode: {error}") from error
 
 
