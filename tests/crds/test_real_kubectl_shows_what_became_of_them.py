@@ -93,5 +93,6 @@ def test_all_kinds_are_one_category(hub: RealCluster) -> None:
     assert listed == [
         "clusterpropagationpolicies.trafficfed.io",
         "globalservices.trafficfed.io",
+        "operatorcontrols.trafficfed.io",
         "propagationpolicies.trafficfed.io",
     ]
