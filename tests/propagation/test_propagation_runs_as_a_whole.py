@@ -46,6 +46,11 @@ def text(world: PropagationWorld, cluster: str, name: str = "one") -> str:
     return str(found["data"]["text"]) if found else ""
 
 
+def count(world: PropagationWorld, cluster: str) -> int:
+    """Copies of what a burst made."""
+    return sum(world.get("ConfigMap", f"c{number}", at=world.servers[cluster]) is not None for number in range(300))
+
+
 async def test_what_stands_on_the_hub_is_in_every_member_seconds_after_the_start(make: Make) -> None:
     world = make()
     world.write(policy(), deployment())
@@ -122,6 +127,30 @@ async def test_a_member_that_hangs_delays_nobody_else(make: Make) -> None:
         world.servers["us"].faults.resume()
         await asyncio.sleep(5)
         assert text(world, "us") == "2"
+
+
+async def test_a_member_that_hangs_amid_a_burst_delays_nobody_else_and_catches_up(make: Make) -> None:
+    world = make()
+    world.write(policy())
+    async with world.running():
+        world.servers["us"].faults.pause()
+        world.write(*(config_map(f"c{number}") for number in range(300)))
+        await asyncio.sleep(5)
+        assert [count(world, name) for name in ("ap", "eu", "us")] == [300, 300, 0]
+        world.servers["us"].faults.resume()
+        await asyncio.sleep(30)
+        assert count(world, "us") == 300
+        assert world.condition() == "Applied"
+
+
+async def test_a_burst_for_one_member_alone_is_carried_out_while_the_others_have_nothing_to_do(make: Make) -> None:
+    world = make()
+    world.write(policy(placement={"clusterAffinity": {"clusterNames": ["eu"]}}))
+    async with world.running():
+        world.write(*(config_map(f"c{number}") for number in range(300)))
+        await asyncio.sleep(10)
+        assert [count(world, name) for name in ("ap", "eu", "us")] == [0, 300, 0]
+        assert world.condition() == "Applied"
 
 
 async def test_a_member_whose_kubeconfig_is_wrong_is_the_only_one_that_has_nothing(make: Make) -> None:

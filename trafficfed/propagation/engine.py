@@ -24,13 +24,11 @@ from trafficfed.propagation.settling import Deed, Settling, concerned, content_o
 from trafficfed.propagation.situation import Situation
 from trafficfed.propagation.standing import Standing, StatusWrite
 from trafficfed.propagation.troubles import Failure, Place, Troubles
+from trafficfed.propagation.under_way import MOST_UNDER_WAY, UnderWay
 from trafficfed.propagation.work import WorkQueue
 
 MOST_BULK = 32
 """New objects looked at in one turn: what an edit meanwhile waits for is a few milliseconds."""
-
-MOST_UNDER_WAY = 64
-"""Steps of bulk work under way at once, over all members: an edit finds their queues short."""
 
 MOST_STATUSES = 16
 
@@ -73,7 +71,7 @@ class Engine:
         """``absent`` kinds are wanted, and the hub does not have them."""
         self.hub = HubView(known, kinds, went_back=went_back, absent=absent)
         self.broken = ""
-        self._most_under_way = most_under_way
+        self._under_way = UnderWay(most_under_way)
         self._namespace = namespace
         self._situation = Situation(owner, clusters, self.hub, now_s)
         self.members = self._situation.members
@@ -81,7 +79,9 @@ class Engine:
         self._troubles = Troubles()
         self.standing = Standing(self.hub)
         self._choosing = Choosing(self._situation, self.standing, self._touch)
-        self._settling = Settling(self._situation, self._choosing, self.standing, self._troubles, self._touch)
+        self._settling = Settling(
+            self._situation, self._choosing, self.standing, self._troubles, self._touch, self._under_way
+        )
         self._record_again_s: float | None = None
         self._arrived: list[Apply] = []
         self._told_s: dict[ObjectKey, float] = {}
@@ -117,7 +117,7 @@ class Engine:
         before = member.reachable, member.tried
         for key in member.take(kind, event):
             self._troubles.moved((cluster, key))
-            if (cluster, key) in self._settling.under_way:
+            if (cluster, key) in self._under_way:
                 continue  # mostly our own step's doing, whose answer says more; that is compared with this
             if self._situation.assignment(key) is not None:
                 self._queue.add(key, urgent=not isinstance(event, Listed))
@@ -260,7 +260,7 @@ class Engine:
             jobs += (Job(deed=deed, urgent=urgent) for deed in deeds)
             self._time(key, deeds)
         for job in jobs:
-            self._settling.under_way[job.deed.cluster, job.deed.object] = job.urgent
+            self._under_way.begin((job.deed.cluster, job.deed.object), urgent=job.urgent)
         statuses = self._say(now_s)
         return Turn(records=self._record(now_s), jobs=tuple(jobs), statuses=statuses, remarks=self.standing.remarks())
 
@@ -293,7 +293,7 @@ class Engine:
     @property
     def _free(self) -> int:
         """How much more bulk work may be under way."""
-        return self._most_under_way - sum(not urgent for urgent in self._settling.under_way.values())
+        return self._under_way.free(name for name, member in self.members.items() if member.reachable)
 
     def _record(self, now_s: float) -> tuple[Write, ...]:
         if self._record_again_s is not None and now_s < self._record_again_s:
@@ -305,8 +305,9 @@ class Engine:
         """Nothing at first, while members were not looked at yet: it would soon be untrue."""
         if self._looks(now_s):
             return ()
-        under_way = {key for _, key in self._settling.under_way}
-        return self.standing.due(self._choosing.chosen, self._settling.statuses, under_way, MOST_STATUSES, now_s)
+        return self.standing.due(
+            self._choosing.chosen, self._settling.statuses, self._under_way.objects, MOST_STATUSES, now_s
+        )
 
     def _looks(self, now_s: float) -> bool:
         return now_s < self._situation.began_s + FIRST_LOOK_S and not self._situation.all_tried

@@ -20,7 +20,7 @@ from trafficfed.propagation.api import Connect, Open
 from trafficfed.propagation.capacity import Room
 from trafficfed.propagation.copy_states import Census
 from trafficfed.propagation.discover import Discovered
-from trafficfed.propagation.engine import MOST_UNDER_WAY, Engine, Job
+from trafficfed.propagation.engine import Engine, Job
 from trafficfed.propagation.hub_link import HubLink
 from trafficfed.propagation.member_link import RETRY_S, MemberLink, Rtt
 from trafficfed.propagation.memory import Remembered, remember, remembered
@@ -29,6 +29,7 @@ from trafficfed.propagation.outcome import ABSENT, DONE, FOUND, Ended, Listener,
 from trafficfed.propagation.rehearsal import UNLIMITED, WITHIN_S, Rehearsal, Rehearsed
 from trafficfed.propagation.settling import Deed
 from trafficfed.propagation.troubles import Failure
+from trafficfed.propagation.under_way import MOST_UNDER_WAY
 from trafficfed.propagation.writer import MemberWriter
 
 LONGEST_NAP_S = 5.0

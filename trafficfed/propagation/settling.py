@@ -19,6 +19,7 @@ from trafficfed.propagation.situation import Situation
 from trafficfed.propagation.standing import Standing
 from trafficfed.propagation.statuses import CopyStatus
 from trafficfed.propagation.troubles import Failure, Place, Troubles
+from trafficfed.propagation.under_way import UnderWay
 
 CONTESTED_AFTER = 5
 CONTESTED_FOR_S = 600.0
@@ -38,7 +39,7 @@ class _Copies(NamedTuple):
 
 
 class Settling:
-    """``under_way`` are the steps that have no answer yet, with whether they are urgent."""
+    """``under_way`` are the steps that have no answer yet."""
 
     def __init__(
         self,
@@ -47,10 +48,11 @@ class Settling:
         standing: Standing,
         troubles: Troubles,
         touch: Callable[[ObjectKey], None],
+        under_way: UnderWay,
     ) -> None:
         self._situation, self._choosing, self._standing = situation, choosing, standing
         self._troubles, self._touch = troubles, touch
-        self.under_way: dict[Place, bool] = {}
+        self.under_way = under_way
         self._overtaken: set[Place] = set()
         self._awaiting: dict[ObjectKey, bool] = {}
         self._measuring: dict[ObjectKey, float] = {}
@@ -120,7 +122,7 @@ class Settling:
             self._awaiting[key] = urgent or self._awaiting.get(key, False)
             return []
         try:
-            return self._plan(key, assignment, now_s)
+            return self._plan(key, assignment, urgent, now_s)
         except Exception as error:  # noqa: BLE001 - the one supervisor of objects: one must not stop all others
             self._standing.stand(key, _failed(assignment, f"{type(error).__name__}: {error}"), now_s)
             return []
@@ -156,7 +158,9 @@ class Settling:
 
     def ended(self, place: Place) -> bool:
         """A step had its answer; whether it was looked at again meanwhile, and waited for that."""
-        self.under_way.pop(place, None)
+        aside = self.under_way.end(place)
+        if aside is not None:
+            self._touch(aside)
         overtaken = place in self._overtaken
         self._overtaken.discard(place)
         return overtaken
@@ -177,7 +181,7 @@ class Settling:
 
     # ------------------------------------------------------------------ planning
 
-    def _plan(self, key: ObjectKey, assignment: Assignment, now_s: float) -> list[Deed]:
+    def _plan(self, key: ObjectKey, assignment: Assignment, urgent: bool, now_s: float) -> list[Deed]:
         situation = self._situation
         wanted = self._render(key, assignment)
         policy = situation.hub.policies.get(assignment.policy)
@@ -187,7 +191,7 @@ class Settling:
         known, owner = situation.hub.known, situation.owner
         steps = plan_object(assignment, wanted, sites, known, owner, overwrite=overwrite, moved=moved)
         deeds: list[Deed] = []
-        states = {step.cluster: self._state(step, deeds, now_s) for step in steps if not isinstance(step, Done)}
+        states = {step.cluster: self._state(step, deeds, urgent, now_s) for step in steps if not isinstance(step, Done)}
         self._standing.stand(key, states, now_s)
         self._standing.hint(key, tuple(crowded(name, key) for name in assignment.crowded), now_s)
         self._let_go(assignment, [step for step in steps if isinstance(step, Done)])
@@ -205,7 +209,7 @@ class Settling:
             self._situation.known_records.stage(assignment)
             self._touch(assignment.object)
 
-    def _state(self, step: Step, deeds: list[Deed], now_s: float) -> CopyState:
+    def _state(self, step: Step, deeds: list[Deed], urgent: bool, now_s: float) -> CopyState:
         """How a copy stands with this step ahead of it; adds the step to ``deeds`` where it can be taken now."""
         assert not isinstance(step, Done), "those are told apart before"
         if isinstance(step, Keep):
@@ -213,7 +217,9 @@ class Settling:
         place = (step.cluster, step.object)
         if place in self.under_way:
             self._overtaken.add(place)
-        elif self._troubles.holds(place, content_of(step), now_s) is None:
+        elif self._troubles.holds(place, content_of(step), now_s) is None and self.under_way.takes(
+            place, urgent=urgent
+        ):
             deeds.append(step)
         told = self._troubles.get(place)
         if told is not None:
