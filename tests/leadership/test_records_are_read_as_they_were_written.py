@@ -19,7 +19,7 @@ RECORDS = st.builds(
     Record,
     owner=NAMES,
     holder=st.one_of(st.just(""), NAMES),
-    term=st.integers(0, 2**31 - 1),
+    term=st.integers(0, 2**40),
     renewal=st.integers(0, 2**40),
     lease_s=st.integers(1, 120).map(float),
     electorate=st.lists(NAMES, min_size=1, max_size=3, unique=True).map(lambda names: tuple(sorted(names))),

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
+from trafficfed.leadership import words
 from trafficfed.leadership.elector import Seen
 from trafficfed.leadership.record import Record, controller_of
 from trafficfed.leadership.sight import Rules, Sight, answered
@@ -166,28 +167,29 @@ class Candidate:
     def trouble(self, elector: str) -> str:
         """What is wrong at one elector, empty where nothing is."""
         sight = self._sights[elector]
-        return sight.error or self._disagreement(elector, sight)
+        return sight.error or words.disagreement(self.rules, elector, sight)
 
     def reason(self, now_s: float, ready: bool) -> str:
         """Why it does not lead, in a sentence that stays the same while its cause does; empty where it leads."""
         if now_s < self.valid_until_s:
             return ""
+        leader = self.leader(now_s)
         reasons = (
             self._blocked(now_s),
-            self._who_leads(now_s),
-            "" if ready else "it is not ready: it has loaded no table yet, or does not know how each cluster stands",
-            "it gave up the leadership and leaves it to others for a while" if now_s < self._stand_down_until_s else "",
-            self._what_lacks(now_s),
+            f"{leader} leads" if leader else "",
+            "" if ready else words.NOT_READY,
+            words.STOOD_DOWN if now_s < self._stand_down_until_s else "",
+            self._shortage(now_s),
         )
-        return next((reason for reason in reasons if reason), "the election is under way")
+        return next((reason for reason in reasons if reason), words.UNDER_WAY)
 
     # Phases.
 
     def _why_lost(self, now_s: float) -> str:
         if now_s >= self.valid_until_s:
-            return f"it could not renew its lease at {self.rules.majority} of {len(self._sights)} electors in time"
+            return words.lapsed(self.rules)
         if self._floor > self.term:
-            return f"term {self._floor} was seen, which is newer than its own"
+            return words.outdated(self._floor)
         return self._blocked(now_s)
 
     def _count(self, now_s: float, ready: bool, luck: float) -> list[Action]:
@@ -319,41 +321,15 @@ class Candidate:
     def _blocked(self, now_s: float) -> str:
         """Why it must not lead: a live lease of a fleet or electorate that is not its own."""
         for name, sight in self._sights.items():
-            if now_s < sight.lapses_s and (found := self._disagreement(name, sight)):
+            if now_s < sight.lapses_s and (found := words.disagreement(self.rules, name, sight)):
                 return found
         return ""
 
-    def _disagreement(self, elector: str, sight: Sight) -> str:
-        record = sight.record
-        if record is None or self.rules.agrees(record):
-            return ""
-        if record.owner != self.rules.owner:
-            what, theirs, ours = "owner", record.owner, self.rules.owner
-        else:
-            what, theirs, ours = "electorate", ", ".join(record.electorate), ", ".join(self.rules.electorate)
-        return (
-            f"elector {elector} has the record of a controller with another {what} ({theirs}; here {ours}): give every "
-            "controller the same, and delete that record once none of the others runs any more"
-        )
-
-    def _who_leads(self, now_s: float) -> str:
-        leader = self.leader(now_s)
-        return f"{leader} leads" if leader else ""
-
-    def _what_lacks(self, now_s: float) -> str:
+    def _shortage(self, now_s: float) -> str:
         """Which votes cannot be asked for yet, and why."""
-        lacks = [f"{name}: {why}" for name, sight in self._sights.items() if (why := self._lack(name, sight, now_s))]
-        if len(self._sights) - len(lacks) >= self.rules.majority:
-            return ""
-        return f"it needs {self.rules.majority} of {len(self._sights)} electors ({'; '.join(lacks)})"
-
-    def _lack(self, name: str, sight: Sight, now_s: float) -> str:
-        if sight.error or sight.seen is None or sight.silent(now_s, self.rules.silence_s):
-            return sight.error or "no answer yet"
-        if sight.record and not self.rules.agrees(sight.record):
-            return self._disagreement(name, sight)
-        if now_s < sight.lapses_s and not sight.free_for(self.rules.holder):
-            return f"held by {sight.record.controller if sight.record else ''}"
-        if now_s < sight.doubt_until_s and not self._beyond_doubt(sight, now_s):
-            return "new here or restored, so its votes are left alone for one lease time"
-        return ""
+        lacks = []
+        for name, sight in self._sights.items():
+            in_doubt = now_s < sight.doubt_until_s and not self._beyond_doubt(sight, now_s)
+            if why := words.lack(self.rules, name, sight, now_s, in_doubt=in_doubt):
+                lacks.append((name, why))
+        return words.shortage(self.rules, lacks)
