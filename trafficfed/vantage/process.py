@@ -22,6 +22,9 @@ from trafficfed.vantage.vantage import Vantage
 OPEN_FILES = 8192
 """Twice what a prober has under way at most."""
 
+TROUBLES = frozenset({"FeedLost"})
+"""What somebody may have to mend; everything else that is told is as it should be."""
+
 Exposing = contextlib.AbstractAsyncContextManager[None]
 
 
@@ -71,7 +74,8 @@ async def _probe(settings: ProberSettings) -> None:
         logger.warning("configuration", message=warning)
 
     def tell(note: Note) -> None:
-        logger.info(note.event, message=note.message)
+        write = logger.warning if note.event in TROUBLES else logger.info
+        write(note.event, message=note.message)
 
     vantage = Vantage(
         settings.name,
