@@ -11,6 +11,7 @@ import pytest
 from trafficfed.discovery.declared import HUB
 from trafficfed.globalservices.statuses import SPACING_S, Statuses, StatusWrite
 from trafficfed.kubernetes_api import wire
+from trafficfed.model import OperatorControl
 from trafficfed.pipeline import Pipeline
 from trafficfed.step import Step
 from trafficfed.testing.declaring import ToldHub, written
@@ -195,6 +196,21 @@ async def test_what_is_on_its_way_is_not_written_again(desk: Desk) -> None:
         desk.statuses.report(event)
     assert desk.statuses.turn() == (), "the hub has not said yet that it took it"
     assert json.loads(write.body)["status"]["serving"] == "1/2"
+
+
+async def test_an_edit_under_a_freeze_says_that_it_waits(desk: Desk) -> None:
+    freeze = OperatorControl(kind="freeze", service="default/shop/web", who="ops", since_s=desk.now_s())
+    desk.fleet.pipeline.control((freeze,))
+    desk.fleet.settle()
+    assert await desk.settle() == [], "what says the same as the answer does not wait for anything"
+    desk.write("web", "web.example.org", generation=2, ttl=7)
+    wrote = await desk.settle()
+    accepted = wrote[-1][1]["conditions"][0]
+    assert (accepted["status"], accepted["reason"]) == ("False", "Frozen")
+    desk.fleet.pipeline.control(())
+    desk.fleet.settle()
+    accepted = (await desk.settle())[-1][1]["conditions"][0]
+    assert (accepted["status"], accepted["reason"]) == ("True", "Accepted")
 
 
 async def test_an_object_that_is_gone_is_told_nothing(desk: Desk) -> None:

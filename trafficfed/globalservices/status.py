@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from trafficfed.crds.globalservice import EndpointSummary, GlobalServiceStatus
 from trafficfed.crds.structs import Condition
 from trafficfed.discovery.declared import HUB, Written
-from trafficfed.model import Endpoint, Refusal, Row, Verdict
+from trafficfed.model import Endpoint, Form, GlobalService, Refusal, Row, Verdict
 
 ACCEPTED, READY, CONFLICT = "Accepted", "Ready", "Conflict"
 LONGEST_MESSAGE = 32768
@@ -19,15 +19,23 @@ LONGEST_MESSAGE = 32768
 
 
 def status_of(
-    written: Written, row: Row | None, refusals: Iterable[Refusal], before: GlobalServiceStatus, now_s: float
+    written: Written,
+    row: Row | None,
+    refusals: Iterable[Refusal],
+    before: GlobalServiceStatus,
+    now_s: float,
+    *,
+    frozen: bool = False,
 ) -> GlobalServiceStatus:
-    """``refusals`` are all that stand against the service's objects, ``before`` is what was last said."""
+    """``refusals`` are all that stand against the service's objects, ``before`` is what was last said; ``frozen``: an
+    operator's freeze holds the answer, whatever is declared."""
     found = sorted(refusals, key=lambda each: (each.reason, each.message, each.cluster))
     against = [each for each in found if each.cluster == HUB]
     endpoints = _endpoints(row, [each for each in found if each.cluster != HUB])
     offered = [each for each in endpoints if each.targets]
     serving = sum(each.serving for each in offered)
-    conditions = (_accepted(against), _ready(row, against, len(offered), serving), _conflict(against))
+    waits = frozen and row is not None and _says_otherwise(written, row.service)
+    conditions = (_accepted(against, waits=waits), _ready(row, against, len(offered), serving), _conflict(against))
     return GlobalServiceStatus(
         observed_generation=written.generation,
         conditions=tuple(_since(each, before.conditions, written.generation, now_s) for each in conditions),
@@ -37,10 +45,25 @@ def status_of(
     )
 
 
-def _accepted(against: Sequence[Refusal]) -> Condition:
+def _accepted(against: Sequence[Refusal], *, waits: bool) -> Condition:
+    if waits and not against:
+        return _condition(ACCEPTED, False, "Frozen", "an operator's freeze holds the answer; it counts when that ends")
     if not against:
         return _condition(ACCEPTED, True, "Accepted", "all that it says holds")
     return _condition(ACCEPTED, False, against[0].reason, "; ".join(dict.fromkeys(each.message for each in against)))
+
+
+def _says_otherwise(written: Written, held: GlobalService) -> bool:
+    if written.declaration is None:
+        return False
+    return _meaning(written.declaration.service) != _meaning(held)
+
+
+def _meaning(service: GlobalService) -> GlobalService:
+    """What a user says of a service, without what comes of its endpoints and of the platform."""
+    check = replace(service.health_check, suspicion_s=0.0)
+    names = tuple(sorted(service.hostnames))
+    return replace(service, hostnames=names, health_check=check, form=Form.ADDRESS, fallback=())
 
 
 def _ready(row: Row | None, against: Sequence[Refusal], offered: int, serving: int) -> Condition:

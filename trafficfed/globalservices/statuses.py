@@ -14,10 +14,11 @@ from trafficfed.discovery.declarations import Declarations, Name
 from trafficfed.discovery.declared import Written
 from trafficfed.globalservices.status import status_of
 from trafficfed.kubernetes_api.wire import Event, Foreign, Removed, Upserted
-from trafficfed.model import ServiceKey, Value
+from trafficfed.model import OperatorControl, ServiceKey, Value
 from trafficfed.pipeline import Pipeline
 from trafficfed.ports import Clock
 from trafficfed.reports import Decided, RefusalCleared, ReportEvent, ServiceRefused, VerdictChanged
+from trafficfed.steering.controls import freeze_of
 
 SPACING_S = 1.0
 """What changes within it is one write."""
@@ -46,6 +47,7 @@ class Statuses:
         self._due: set[Name] = set()
         self._said: dict[Name, tuple[str, GlobalServiceStatus]] = {}
         self._led = False
+        self._controls: tuple[OperatorControl, ...] = ()
         self._problem = ""
         self._wake = asyncio.Event()
 
@@ -94,6 +96,9 @@ class Statuses:
         if not self._led:
             self._led = True
             self._mark_all()
+        if self._controls != (controls := self._pipeline.controls):
+            self._controls = controls
+            self._mark_all()
         if not self._declarations.is_fresh:
             return ()
         due, self._due = self._due, set()
@@ -111,7 +116,9 @@ class Statuses:
         uid, said = self._said.get(name, ("", GlobalServiceStatus()))
         before = said if uid == written.uid else written.status
         row, refusals = self._pipeline.table.rows.get(written.key), self._pipeline.refusals_of(written.key)
-        after = status_of(written, row, refusals, before, self._clock.now_s())
+        now_s = self._clock.now_s()
+        frozen = row is not None and freeze_of(self._controls, row, now_s) is not None
+        after = status_of(written, row, refusals, before, now_s, frozen=frozen)
         if after == before:
             return None
         self._said[name] = written.uid, after
