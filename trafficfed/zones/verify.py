@@ -8,8 +8,8 @@ import dns.exception
 import dns.message
 import dns.name
 import dns.rcode
-import dns.rdatatype
 
+from trafficfed.cancellation import heed_cancellation
 from trafficfed.model import NameChange, RecordSet, Value
 from trafficfed.ports import Clock
 from trafficfed.reports import Report, Verified
@@ -125,20 +125,26 @@ class Verifier:
 
 async def ask_udp(authority: str, name: str, rdtype: str) -> frozenset[str] | None:
     """One query over UDP, or TCP where the answer is truncated. Anything but a clear answer is None."""
+    request = dns.message.make_query(dns.name.from_text(name), rdtype)
+    response = await _response(authority, request)
+    heed_cancellation()
+    if response is None or response.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        return None
+    question = request.question[0]
+    found = (there for there in response.answer if (there.rdtype, there.name) == (question.rdtype, question.name))
+    return frozenset(rdata.to_text().lower() for rrset in found for rdata in rrset)
+
+
+async def _response(authority: str, request: dns.message.Message) -> dns.message.Message | None:
     host, _, port = authority.rpartition(":")
-    wanted = dns.rdatatype.from_text(rdtype)
     try:
-        request = dns.message.make_query(dns.name.from_text(name), wanted)
         addresses = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), int(port))
         response, _ = await dns.asyncquery.udp_with_fallback(
             request, str(addresses[0][4][0]), timeout=QUERY_S, port=int(port), ignore_unexpected=True
         )
     except (OSError, dns.exception.DNSException):
         return None
-    if response.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        return None
-    found = (rrset for rrset in response.answer if rrset.rdtype == wanted and rrset.name == request.question[0].name)
-    return frozenset(rdata.to_text().lower() for rrset in found for rdata in rrset)
+    return response
 
 
 def _data(name: str, record_sets: Sequence[RecordSet]) -> dict[str, tuple[str, ...]]:
