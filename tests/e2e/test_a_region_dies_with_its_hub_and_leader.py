@@ -143,3 +143,51 @@ def test_a_controller_that_lost_all_it_knew_begins_with_what_the_electors_keep(f
     heir = fleet.leader()
     assert len(heir.status()["services"]) == rows
     fleet.settle("web")
+
+
+def test_a_controller_with_another_electorate_does_not_lead_and_says_so(fleet: Regions) -> None:
+    leader = fleet.leader()
+    odd = fleet.others(leader)[0]
+    section = odd.deployment.sections["leadership"]
+    odd.deployment.set(leadership={**section, "electorate": [{"cluster": odd.name}]})
+    odd.start_controller()
+    fleet.wait_until(lambda: odd.deployment.get("/api/status") is not None, BACK_S, "it is up")
+    fleet.wait_until(lambda: "electorate" in odd.status()["leadership"]["reason"], 10.0, "it says why it does not lead")
+    assert fleet.leader() is leader
+    odd.deployment.set(leadership=section)
+    odd.start_controller()
+    returned(fleet, odd)
+
+
+def test_a_prober_with_a_wrong_key_is_turned_away_and_changes_no_answer(fleet: Regions) -> None:
+    region = fleet.others(fleet.leader())[0]
+    key = region.directory / f"probe-{region.name}.key"
+    right = key.read_text()
+    key.write_text("f" * 64)
+    region.start_prober()
+
+    def connected() -> bool:
+        vantages = {view["name"]: view for view in fleet.leader().status()["vantages"]}
+        return bool(vantages[f"probe-{region.name}"].get("connected", True))
+
+    fleet.wait_until(lambda: not connected(), 10.0, "it is not connected")
+    before = fleet.answers("web")
+    with pytest.raises(AssertionError, match="not within"):
+        fleet.wait_until(lambda: connected() or fleet.answers("web") != before, 2.0, "it is let in, or changes answers")
+    key.write_text(right)
+    region.start_prober()
+    fleet.wait_until(connected, 10.0, "with the right key it is back")
+
+
+def test_an_elector_restored_from_a_backup_costs_no_leadership_and_no_answer(fleet: Regions) -> None:
+    leader = fleet.leader()
+    restored = fleet.others(leader)[0]
+    restored.cluster.back_up()
+    fleet.wait_until(lambda: bool(fence(fleet)), 5.0, "time passes")
+    standing, before = fence(fleet), fleet.answers("web")
+    restored.cluster.restore()
+    with pytest.raises(AssertionError, match="not within"):
+        fleet.wait_until(
+            lambda: fence(fleet) != standing or fleet.answers("web") != before, 2 * LEASE["lease"], "something changes"
+        )
+    assert fleet.leader() is leader

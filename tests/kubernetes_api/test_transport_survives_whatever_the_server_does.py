@@ -72,9 +72,10 @@ async def test_a_body_is_sent_with_its_type() -> None:
         assert "Content-Type: application/merge-patch+json" in server.header_lines[0]
 
 
-async def test_an_answer_of_another_shape_is_transient() -> None:
+@pytest.mark.parametrize("body", [b"<html>hello</html>", b'{"kind": "caf\xe9"}'])
+async def test_an_answer_of_another_shape_is_transient(body: bytes) -> None:
     async with connected() as (server, client):
-        server.answer("200 OK", b"<html>hello</html>")
+        server.answer("200 OK", body)
         with pytest.raises(Transient, match=r"GET /x: the answer is not what the API promises"):
             await client.get_json("/x", Namespace)
 

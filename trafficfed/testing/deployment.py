@@ -87,6 +87,11 @@ class Deployment:
         self._extra.update(sections)
 
     @property
+    def sections(self) -> Mapping[str, Any]:
+        """What ``set`` was given so far."""
+        return dict(self._extra)
+
+    @property
     def config(self) -> Path:
         return self.directory / "trafficfed.yaml"
 
