@@ -446,16 +446,27 @@ def test_a_leader_goes_on_at_an_elector_that_was_silent_and_shows_what_it_left_t
     assert hand.wrote("ap") == _own(renewal=2)
 
 
-def test_a_write_that_landed_unheard_of_brings_no_vote() -> None:
+def test_a_write_that_landed_unheard_of_is_given_back_and_the_vote_left_alone_for_a_lease() -> None:
     """It may have landed long after, over a vote that a restored elector has forgotten."""
     hand = Hand()
     hand.watch(everywhere(released()), 0.0)
     for elector in THREE:
         hand.fail(elector)
     hand.at(1000.6)
-    for elector in [*hand.calls]:
+    for elector in ("ap", "eu"):
         hand.answer(elector, Seen(replace(_own(renewal=9), term=4), "v"))
-    assert not any(isinstance(event, Won) for event in hand.events)
+        given_back = hand.wrote(elector)
+        assert given_back is not None
+        assert given_back.holder == ""
+        hand.answer(elector)
+    standing = {**everywhere(Seen(replace(_own(renewal=10), term=4, holder=""), "w")), "us": NOBODY}
+    for _ in range(19):
+        hand.after(0.5)
+        for elector in [*hand.calls]:
+            hand.fail("us") if elector == "us" else hand.answer(elector, standing[elector])
+        assert hand.phase() is Phase.FOLLOWING
+    hand.at(1010.6)
+    assert hand.phase() is Phase.STANDING
 
 
 # Another fleet.

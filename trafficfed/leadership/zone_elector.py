@@ -3,7 +3,9 @@ at ``_trafficfed-leader.<zone>``, as one TXT record::
 
     "trafficfed/1 owner=prod holder=eu_5f3c9a01 term=7 renewal=42 lease=10 electorate=eu,us,zone"
 
-and is rewritten with every renewal, which raises the zone's serial every few seconds while the zone has a vote.
+and is rewritten with every renewal, which raises the zone's serial every few seconds while the zone has a vote. Every
+controller looks twice a second, so it suits a server of one's own: hosted zones count requests (Route 53 takes five a
+second of a whole account; Amazon Route 53 developer guide, "Quotas").
 """
 
 import math
