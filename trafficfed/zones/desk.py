@@ -62,6 +62,7 @@ class ZoneDesk:
         self._judge_at_s: float | None = None
         self.complete = False
         self.loaded = False
+        self.doubtful = False
         self.view = ZoneView(zone.name, owner)
         self.uncertain: set[str] = set()
 
@@ -78,9 +79,13 @@ class ZoneDesk:
         """How many services have to be planned or written."""
         return len(self._turns)
 
-    def load(self, view: ZoneView) -> None:
-        """Take in a whole zone as read; everything is planned against it anew."""
+    def load(self, view: ZoneView, *, doubtful: bool = False) -> None:
+        """Take in a whole zone as read; everything is planned against it anew.
+
+        ``doubtful``: others may have written since. Then causes are kept also of what is not known to be published.
+        """
         self.view = view
+        self.doubtful = doubtful
         self.loaded = True
         self.uncertain.clear()
         for name in self._wishes.contested():
@@ -99,7 +104,8 @@ class ZoneDesk:
         service = str(wish.service)
         before = self._wishes.get(service)
         if before is not None and service in self._open:
-            wish = wish.after(before, self._published(service) if self.loaded else before.departed)
+            known = self.loaded and not self.doubtful
+            wish = wish.after(before, self._published(service) if known else before.departed)
         self._open.add(service)
         self._events.setdefault(service, wish.event_at_s)
         concerned = {service, *self._wishes.put(wish)}

@@ -1,6 +1,7 @@
 """Brings the wishes of all services into one zone at one provider: the only writer of that zone in this process."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
@@ -25,6 +26,9 @@ PROBE_S = 5.0
 READ_S = 60.0
 REFUSED_RETRY_S = 60.0
 """A provider that said no is asked again only after so long: somebody has to act first."""
+
+PREPARED_S = 60.0
+"""How long a reading made before the fence was raised is good to begin with."""
 
 SCAN_S = 900.0
 SCAN_SLICE = 500
@@ -73,6 +77,8 @@ class ZonePublisher:
         self._tenure: Tenure | None = None
         self._seen_term = 0
         self._reaches = False
+        self._prepared: tuple[float, ZoneView] | None = None
+        self._scan_due = asyncio.Event()
         self._desk = ZoneDesk(provider_name, zone, owner, report)
         self._wake = asyncio.Event()
         self._backoff = Backoff()
@@ -134,6 +140,19 @@ class ZonePublisher:
         standing = await read_fence(self._provider, self._zone.name, PROBE_S)
         self._seen_term = self._term_in(() if standing is None else (standing,))
 
+    async def prepare(self) -> None:
+        """Read the zone while another controller leads, for a takeover that is to be expected soon.
+
+        Of use where every write is an atomic compare-and-set and nowhere else: then the next leadership begins with
+        what was read here, finds out at each name that it touches whether that still stands, and reads the whole zone
+        after it has written what is urgent. Raises Transient or Refused.
+        """
+        tenure = self._tenure
+        if self._provider.capabilities.fence == "atomic":
+            view = await self._read()
+            if self._tenure is tenure:
+                self._prepared = self._clock.monotonic_s(), view
+
     def want(self, wish: Wish) -> None:
         """Take in the newest wish of a service; wishes that come faster than they can be written coalesce."""
         self._desk.want(wish)
@@ -160,8 +179,19 @@ class ZonePublisher:
             await self._tenure.raise_fence()
             self._reaches = self._tenure.fence is not None
             await self._tenure.outwait()
-        self._desk.load(await self._read())
+        prepared = self._take_prepared()
+        if prepared is None:
+            self._desk.load(await self._read_behind_fence())
+        else:
+            self._desk.load(prepared, doubtful=True)
         self._state = PublisherState.READY
+
+    def _take_prepared(self) -> ZoneView | None:
+        """What was read in advance, once and not for long; without a leadership nothing is begun in haste."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is None or self._tenure is None or self._clock.monotonic_s() - prepared[0] > PREPARED_S:
+            return None
+        return prepared[1]
 
     async def run(self) -> None:
         try:
@@ -191,7 +221,7 @@ class ZonePublisher:
         self._written_while_scanning = set()
         view = self._desk.view
         try:
-            fresh = await self._read()
+            fresh = await self._read_behind_fence()
             names = sorted(fresh.marked_names(view))
             for at in range(0, len(names), SCAN_SLICE):
                 if self._desk.view is not view:
@@ -200,6 +230,7 @@ class ZonePublisher:
                     if name not in self._written_while_scanning:
                         self._desk.take_in(name, fresh.at(name))
                 await asyncio.sleep(0)
+            self._desk.doubtful = False
         finally:
             self._written_while_scanning = None
         self._wake.set()
@@ -216,10 +247,13 @@ class ZonePublisher:
     async def _scan_for_ever(self) -> None:
         backoff = Backoff(base_s=SCAN_S / 4, limit_s=SCAN_S)
         while True:
-            await asyncio.sleep(SCAN_S * (0.75 + self._luck() / 2))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SCAN_S * (0.75 + self._luck() / 2)):
+                    await self._scan_due.wait()
             if self._over:
                 return
             await self._attempt(self.drift_scan, backoff)
+            self._scan_due.clear()
 
     @property
     def _over(self) -> bool:
@@ -231,6 +265,8 @@ class ZonePublisher:
             if not self._desk.loaded:
                 await self.load()
             await self.publish_once()
+            if self._desk.doubtful:
+                self._scan_due.set()
         except Fenced as error:
             if self._tenure is None or error.term > self._tenure.term:
                 raise
@@ -285,13 +321,17 @@ class ZonePublisher:
             pass
         self._wake.clear()
 
-    async def _read(self) -> ZoneView:
+    async def _read_behind_fence(self) -> ZoneView:
         """Everything in the zone. Raises Fenced where the fence tells of another leadership."""
-        record_sets = await self._provider.read(self._zone.name, READ_S)
-        self._seen_term = self._term_in(record_sets)
+        view = await self._read()
         if self._tenure is not None and self._seen_term > self._tenure.term:
             message = f"the fence {fence_name(self._zone.name)} stands at term {self._seen_term}"
             raise Fenced(f"{message}, above term {self._tenure.term} of this one", self._seen_term)
+        return view
+
+    async def _read(self) -> ZoneView:
+        record_sets = await self._provider.read(self._zone.name, READ_S)
+        self._seen_term = self._term_in(record_sets)
         return await asyncio.to_thread(ZoneView, self._zone.name, self._owner, record_sets)
 
     def _term_in(self, record_sets: Sequence[RecordSet]) -> int:
