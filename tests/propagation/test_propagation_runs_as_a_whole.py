@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from trafficfed.errors import ConfigError
 from trafficfed.sandbox.apiserver.cluster import Cluster
 from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.testing.propagating import deployment
@@ -78,11 +79,25 @@ async def test_it_runs_again_after_it_was_cancelled_and_takes_up_what_changed_me
     assert (propagation.reason, propagation.held, propagation.freshness) == ("", "", None)
     assert (propagation.refusals, propagation.unseen, propagation.waiting) == ((), {}, 0)
     assert not propagation.census
+    with pytest.raises(ConfigError, match="the one that leads"):
+        propagation.confirm()
     world.write(config_map("one", "2"))
     await asyncio.sleep(60)
     assert text(world, "eu") == "1"
     async with world.running():
         assert text(world, "eu") == "2"
+
+
+async def test_a_hub_that_could_never_be_asked_is_a_reason_only_while_it_runs(make: Make) -> None:
+    world = make()
+    world.hub.go()
+    async with world.running(60) as propagation:
+        assert "refused" in propagation.reason
+    assert propagation.reason == ""
+    world.hub.come_back()
+    world.write(policy(), config_map("one"))
+    async with world.running():
+        assert world.holders("ConfigMap", "one") == {"ap", "eu", "us"}
 
 
 @pytest.mark.parametrize("moment_s", [0.0, 0.005, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.3, 1.0])

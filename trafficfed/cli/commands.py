@@ -60,7 +60,7 @@ def prober(config: Path) -> None:
 @CONFIG
 @OUTPUT
 def plan(config: Path, output: str) -> int:
-    """Print what would change at the providers, and change nothing.
+    """Print what would change at the providers, and with a hub in the members, and change nothing.
 
     \b
     Ends with 0 where nothing would change, 1 where something would, 2 where the configuration is wrong.
@@ -68,6 +68,7 @@ def plan(config: Path, output: str) -> int:
     Examples:
       trafficfed plan
       trafficfed plan --output json | jq '.changes[].name'
+      trafficfed plan --output json | jq '.copies[] | select(.action == "delete")'
     """
     from trafficfed.cli import processes
 

@@ -129,7 +129,9 @@ class Propagation:
 
     def confirm(self) -> int:
         """Take the hub as it is; how many objects leave. Raises ConfigError where there is nothing to confirm."""
-        if self._engine is None or not self.held:
+        if self._engine is None:
+            raise ConfigError("this controller does not place objects now; the one that leads has to be asked")
+        if not self.held:
             raise ConfigError("the hub is not Suspect; there is nothing to confirm")
         leaving = self._engine.confirm(self._clock.now_s())
         self._wake.set()
@@ -156,7 +158,7 @@ class Propagation:
                     await asyncio.sleep(RETRY_S)
         finally:
             self._engine = None
-            self._reason = ""
+            self._reason = self._hub.reason = ""
 
     async def rehearse(self, within_s: float = WITHIN_S) -> Rehearsed:
         """What ``run`` would do first. Reads everything, writes nothing; not while it runs."""
