@@ -12,13 +12,14 @@ from trafficfed.config.settings import Settings
 from trafficfed.controller import Holder
 from trafficfed.disk import Disk
 from trafficfed.feed.messages import BEAT_S, Resume
-from trafficfed.feed.notes import Note, Tell
+from trafficfed.feed.notes import Tell
 from trafficfed.feed.server import FeedServer
 from trafficfed.feed.serving import Accept as Propose
 from trafficfed.feed.source import FeedSource, Lone
 from trafficfed.membership import LOAD_S, Fed, Membership, Places
 from trafficfed.model import Row, ServiceKey
 from trafficfed.observe import api_token, http_api, logs
+from trafficfed.observe.feed_notes import FeedNotes
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.leadership_metrics import LeadershipMetrics
 from trafficfed.observe.metrics import Metrics
@@ -67,10 +68,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
     logs.adopt_stdlib(logger)
     for warning in settings.warnings:
         logger.warning("configuration", message=warning)
-
-    def tell(note: Note) -> None:
-        logger.debug("feed", happened=note.event, message=note.message)
-
+    tell = FeedNotes(logger, clock)
     reports.listeners.append(logs.LogReports(logger))
     running = Running(settings, clock, reports, tell, logger)
     if settings.leadership is None:

@@ -400,7 +400,7 @@ async def test_a_follower_that_says_something_else_is_turned_away_and_harms_nobo
         await reader.read()  # until the controller closes it
         writer.close()
         await copy.until(lambda: copy.table.generation == 1)
-    assert controller.notes[0].event == "FollowerLost"
+    assert controller.notes[0].event == "FollowerRefused"
     assert "a follower does not send Full" in controller.notes[0].message
 
 

@@ -194,7 +194,7 @@ async def test_one_bad_follower_disturbs_no_other() -> None:
         assert isinstance(await good.receive(5), Beat)
         await good.send(encode(Suspect(ServiceKey("default", "prod", "web"), "eu", "192.0.2.1", on=True)))
         await ends[0].read()  # until the controller closes it
-    assert [note.event for note in controller.notes] == ["FollowerLost"] * 3
+    assert [note.event for note in controller.notes] == ["FollowerRefused"] * 3
     reasons = [note.message.split(": ", 1)[1] for note in controller.notes]
     assert reasons == [
         "vantage/eu-1 does not know the feed key; give both the same",

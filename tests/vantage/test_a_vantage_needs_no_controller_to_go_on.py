@@ -194,10 +194,10 @@ async def test_with_a_wrong_key_it_is_turned_away_with_one_reason_on_either_side
         async with controller.running(), Watching(controller).running():
             async with stranger.running():
                 await stranger.told("does not take our feed key")
-                await controller.until(lambda: bool(controller.told("FollowerLost")))
+                await controller.until(lambda: bool(controller.told("FollowerRefused")))
             await controller.until(lambda: len(controller.seen) >= 1)
     assert len([note for note in stranger.notes if "feed key" in note.message]) == 1
-    assert "vantage/stranger does not know the feed key" in controller.told("FollowerLost")[0]
+    assert "vantage/stranger does not know the feed key" in controller.told("FollowerRefused")[0]
     assert {seen.vantage for seen in controller.seen} == {"eu-1"}
 
 

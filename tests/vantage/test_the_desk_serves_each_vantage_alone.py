@@ -97,8 +97,8 @@ async def test_results_that_waited_while_the_controller_stood_still_are_not_take
             now_s = controller.clock.now_s()
             await peer.tell(observation(target(1), now_s), sent_s=now_s)
             await peer.tell(observation(target(1), now_s - 20), sent_s=now_s - 20)
-            await controller.until(lambda: bool(controller.told("FollowerLost")))
-            assert "late beyond belief" in controller.told("FollowerLost")[0]
+            await controller.until(lambda: bool(controller.told("FollowerRefused")))
+            assert "late beyond belief" in controller.told("FollowerRefused")[0]
         async with connected(controller, "eu-1") as peer:
             await peer.tell(observation(target(1), now_s - 20), sent_s=now_s - 20)
             await controller.until(lambda: len(controller.seen) == 2)
@@ -156,8 +156,8 @@ async def test_a_broken_vantage_is_turned_away_with_a_reason_and_the_others_go_o
     async with controller.running(), connected(controller, "good") as good, connected(controller, "bad") as bad:
         await bad.hear()
         await bad.send(message)
-        await controller.until(lambda: bool(controller.told("FollowerLost")))
-        (told,) = controller.told("FollowerLost")
+        await controller.until(lambda: bool(controller.told("FollowerRefused")))
+        (told,) = controller.told("FollowerRefused")
         assert reason in told
         assert "vantage/bad" in told
         with pytest.raises(Transient):
@@ -174,8 +174,8 @@ async def test_of_two_with_one_name_the_newer_stays_and_the_other_learns_why() -
         await first.hear()
         async with connected(controller, "eu-1") as second:
             await second.hear()
-            await controller.until(lambda: bool(controller.told("FollowerLost")))
-            assert "another prober has connected under this name" in controller.told("FollowerLost")[0]
+            await controller.until(lambda: bool(controller.told("FollowerRefused")))
+            assert "another prober has connected under this name" in controller.told("FollowerRefused")[0]
             assert controller.desk.reporting[0].connected
             controller.desk.set_targets(key(1), (target(1),))
             assert isinstance(await second.hear(), Targets)
@@ -206,7 +206,7 @@ async def test_who_reports_is_shown_also_after_it_left() -> None:
             await peer.tell(observation(target(1), now_s), sent_s=now_s)
             await controller.until(lambda: bool(controller.seen))
             assert controller.desk.reporting[0].connected
-        await controller.until(lambda: bool(controller.told("FollowerLost")))
+        await controller.until(lambda: bool(controller.told("FollowerRefused")))
     (reporting,) = controller.desk.reporting
     assert reporting == Reporting(name="eu-1", heard_s=reporting.heard_s, taken=1)
     assert reporting.heard_s >= now_s

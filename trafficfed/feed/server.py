@@ -135,7 +135,9 @@ class FeedServer:
                 who = f"{channel.identity} at {address}"
                 await self._follow(channel, address)
             except* (Transient, Refused, OSError) as errors:
-                self._tell(Note("FollowerLost", f"{who}: {_first(errors)}"))
+                first = _first(errors)
+                event = "FollowerRefused" if isinstance(first, Refused) else "FollowerLost"
+                self._tell(Note(event, f"{who}: {first}"))
 
     @contextlib.contextmanager
     def _connection(self, writer: asyncio.StreamWriter) -> Iterator[bool]:
