@@ -27,8 +27,8 @@ from trafficfed.propagation.troubles import Failure, Place, Troubles
 from trafficfed.propagation.under_way import MOST_UNDER_WAY, UnderWay
 from trafficfed.propagation.work import WorkQueue
 
-MOST_BULK = 16
-"""New objects looked at in one turn: what an edit meanwhile waits for is a millisecond or two."""
+MOST_BULK = 32
+"""New objects looked at in one turn: what an edit meanwhile waits for is a few milliseconds."""
 
 MOST_STATUSES = 16
 
