@@ -1,4 +1,4 @@
-"""A stranger knocks every second: the log has one warning for it, not thousands, and says again later that it goes on."""
+"""A stranger knocks every second: the log has one warning for it, and says again later that it goes on."""
 
 import io
 import json

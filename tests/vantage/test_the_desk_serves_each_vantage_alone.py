@@ -97,8 +97,8 @@ async def test_results_that_waited_while_the_controller_stood_still_are_not_take
             now_s = controller.clock.now_s()
             await peer.tell(observation(target(1), now_s), sent_s=now_s)
             await peer.tell(observation(target(1), now_s - 20), sent_s=now_s - 20)
-            await controller.until(lambda: bool(controller.told("FollowerRefused")))
-            assert "late beyond belief" in controller.told("FollowerRefused")[0]
+            await controller.until(lambda: bool(controller.told("FollowerLost")))
+            assert "late beyond belief" in controller.told("FollowerLost")[0]
         async with connected(controller, "eu-1") as peer:
             await peer.tell(observation(target(1), now_s - 20), sent_s=now_s - 20)
             await controller.until(lambda: len(controller.seen) == 2)
@@ -206,7 +206,7 @@ async def test_who_reports_is_shown_also_after_it_left() -> None:
             await peer.tell(observation(target(1), now_s), sent_s=now_s)
             await controller.until(lambda: bool(controller.seen))
             assert controller.desk.reporting[0].connected
-        await controller.until(lambda: bool(controller.told("FollowerRefused")))
+        await controller.until(lambda: bool(controller.told("FollowerLost")))
     (reporting,) = controller.desk.reporting
     assert reporting == Reporting(name="eu-1", heard_s=reporting.heard_s, taken=1)
     assert reporting.heard_s >= now_s
