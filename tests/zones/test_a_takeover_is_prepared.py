@@ -139,7 +139,7 @@ async def test_causes_are_kept_of_what_the_former_leader_published_since(large: 
         await asyncio.sleep(1)
     rig.want("web", *ADDRESSES, departed=late)
     async with rig.leading(4):
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.1)
         rig.want("web", *ADDRESSES)
         await asyncio.sleep(4 * READ_S)
         assert rig.at("web") == {"A": ADDRESSES}

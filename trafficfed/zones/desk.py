@@ -233,9 +233,11 @@ class ZoneDesk:
         return planned
 
     def _finish(self, service: str) -> None:
-        """All is as wished: nothing of earlier wishes needs to be remembered."""
-        self._open.discard(service)
+        """All is as wished: nothing of earlier wishes needs to be remembered, if the view can be relied upon."""
         self._events.pop(service, None)
+        if self.doubtful:
+            return
+        self._open.discard(service)
         wish = self._wishes.get(service)
         if wish is not None and not wish.names and not self.view.names_of(service):
             self._wishes.forget(service)
