@@ -78,6 +78,21 @@ def test_a_new_object_is_looked_at_twice(bench: Bench, looked_at: list[ObjectKey
     assert looked_at == [ONE, ONE]
 
 
+def test_what_we_say_of_a_policy_ourselves_has_none_of_its_objects_looked_at(
+    bench: Bench, looked_at: list[ObjectKey]
+) -> None:
+    bench.write(*(config_map(f"c{number}") for number in range(20)))
+    bench.run()
+    looked_at.clear()
+    for _ in range(3):
+        bench.tell_status(POLICY)
+        bench.run()
+    assert looked_at == []
+    bench.write({**policy(), "spec": {**policy()["spec"], "placement": {"clusterAffinity": {"exclude": ["us"]}}}})
+    bench.run()
+    assert {key.name for key in looked_at} == {f"c{number}" for number in range(20)}
+
+
 def test_an_edit_is_looked_at_once(bench: Bench, looked_at: list[ObjectKey]) -> None:
     bench.write(config_map())
     bench.run()

@@ -148,7 +148,7 @@ class HubView:
             self.records[found.metadata.name] = found.body
             return set(), set()
         if kind in (POLICIES, CLUSTER_POLICIES):
-            return set(), {self._put_policy(kind, found)}
+            return set(), self._put_policy(kind, found)
         key = key_of(kind, found.metadata.namespace, found.metadata.name)
         self._watched.discard(key)
         if _is_record(found.metadata):
@@ -182,8 +182,10 @@ class HubView:
         ruling = self.selection.ruling(template)
         return ruling is not None and ruling.key == policy
 
-    def _put_policy(self, kind: TemplateKind, found: Foreign) -> PolicyKey:
+    def _put_policy(self, kind: TemplateKind, found: Foreign) -> set[PolicyKey]:
+        """The policy, where more of it changed than what we say of it ourselves."""
         key = PolicyKey(found.metadata.namespace, found.metadata.name)
+        before = self.policies.get(key), self.invalid.get(key), self.uids.get(key)
         self.uids[key] = found.metadata.uid
         cluster_scoped = kind == CLUSTER_POLICIES
         try:
@@ -193,8 +195,10 @@ class HubView:
             self.policies.pop(key, None)
             self.invalid[key] = (_generation(found.body), str(error))
         self.statuses[key] = _status(found.body)
+        if before == (self.policies.get(key), self.invalid.get(key), self.uids[key]):
+            return set()
         self._selection = None
-        return key
+        return {key}
 
     def _forget_policy(self, key: PolicyKey) -> None:
         self.policies.pop(key, None)

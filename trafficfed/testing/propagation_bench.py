@@ -102,6 +102,15 @@ class Bench:
         }
         self.hub[place] = {"apiVersion": kind.api_version, **manifest, "metadata": made}
 
+    def tell_status(self, policy: PolicyKey) -> None:
+        """The hub's watch tells of the status that was written of a policy."""
+        self.revision += 1
+        kind = POLICIES if policy.namespace else CLUSTER_POLICIES
+        stored = self.hub[kind, policy.namespace, policy.name]
+        stored["metadata"]["resourceVersion"] = str(self.revision)
+        stored["status"] = self.statuses[policy]
+        self.engine.take_hub(kind, Upserted(foreign(stored), self.revision), self.now_s)
+
     def remove(self, kind: str, name: str, namespace: str = "shop") -> None:
         """A deletion that is watched."""
         self.revision += 1
