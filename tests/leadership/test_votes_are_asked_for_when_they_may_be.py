@@ -347,35 +347,69 @@ def test_another_process_of_the_same_name_is_another() -> None:
     assert hand.reason == "eu leads"
 
 
-def test_a_leader_takes_what_becomes_free_but_never_lowers_a_term() -> None:
-    hand = Hand()
-    hand.watch({**everywhere(released()), "us": held("us_9", term=3)}, 0.0)
-    hand.fail("us") if "us" in hand.calls else None
-    for elector in ("ap", "eu"):
-        if elector in hand.calls:
-            hand.fail(elector) if isinstance(hand.calls[elector], Read) else hand.answer(elector)
-    hand.watch({**everywhere(released()), "us": held("us_9", term=3)}, 10.0)
-    for elector in ("ap", "eu"):
-        if hand.wrote(elector):
-            hand.answer(elector)
-    assert hand.phase() is Phase.LEADING
-    term = hand.candidate.term
-    for _ in range(3):
-        hand.after(0.5)
-        if "us" in hand.calls:
-            hand.answer("us", released(term=term + 5)) if isinstance(hand.calls["us"], Read) else hand.conflict("us")
-    assert hand.wrote("us") is None
-
-
-def test_a_newer_term_elsewhere_ends_its_own() -> None:
+def test_a_leader_takes_back_a_vote_that_became_free() -> None:
     hand = elected()
-    hand.watch({}, 0.0)
+    hand.at(1002.0)
+    hand.answer("ap")
+    hand.answer("eu")
+    hand.conflict("us")
+    hand.answer("us", held("", term=1, renewal=5))
+    hand.after(0.5)
+    assert hand.wrote("us") == _own(renewal=6)
+
+
+def test_a_leader_never_lowers_a_term() -> None:
+    """A loser stood with a higher one; whoever leads next will exceed it."""
+    hand = elected()
+    hand.at(1002.0)
+    hand.answer("ap")
+    hand.answer("eu")
+    hand.conflict("us")
+    hand.answer("us", held("", term=2, renewal=5))
+    hand.after(0.5)
+    assert hand.calls["us"] == Read("us", hand.now_s)
+
+
+def test_a_newer_term_elsewhere_ends_its_own_and_old_votes_do_not_count_for_the_next() -> None:
+    hand = elected()
+    for _ in range(6):
+        hand.after(2.0)
+        for elector in THREE:
+            hand.answer(elector)
     hand.candidate.note_term(1)
     hand.step()
     assert hand.events == [Won(1)]
-    hand.candidate.note_term(2)
+    hand.candidate.note_term(5)
     hand.step()
-    assert hand.events[1:] == [Lost("term 2 was seen, which is newer than its own")]
+    assert hand.events[1:] == [Lost("term 5 was seen, which is newer than its own")]
+    assert [found.term for elector in THREE if (found := hand.wrote(elector))] == [6, 6, 6]
+    hand.answer("ap")
+    assert len(hand.events) == 2
+    hand.answer("us")
+    assert hand.events[2:] == [Won(6)]
+
+
+def test_a_newer_term_seen_while_it_stands_ends_the_stand() -> None:
+    hand = Hand()
+    hand.watch(everywhere(released()), 0.0)
+    hand.answer("ap")
+    hand.candidate.note_term(4)
+    hand.answer("eu")
+    hand.answer("us")
+    assert hand.events == []
+
+
+def test_who_is_ready_no_more_does_not_win() -> None:
+    hand = Hand()
+    hand.watch(everywhere(released()), 0.0)
+    hand.answer("ap")
+    hand.ready = False
+    hand.answer("eu")
+    assert hand.events == []
+    assert hand.phase() is Phase.FOLLOWING
+    given_back = hand.wrote("eu")
+    assert given_back is not None
+    assert given_back.holder == ""
 
 
 # Electors in doubt.
@@ -400,6 +434,47 @@ def test_a_restarted_process_leaves_votes_alone_for_a_lease_unless_all_are_seen_
         hand.fail("us", "no route") if elector == "us" else hand.answer(elector, released())
     assert hand.wrote("ap")
     assert hand.wrote("eu")
+
+
+def test_a_restarted_process_leaves_free_votes_alone_while_another_has_one() -> None:
+    """It may lead by that one and a vote that a restored elector has forgotten."""
+    hand = Hand()
+    seen = {**everywhere(released()), "ap": held()}
+    hand.watch(seen, 9.9)
+    assert not any(hand.wrote(elector) for elector in THREE)
+    hand.watch(seen, 0.7)
+    assert hand.wrote("eu")
+    assert hand.wrote("us")
+
+
+def test_votes_that_were_free_before_a_silence_are_in_doubt_after_it() -> None:
+    hand = Hand()
+    hand.ready = False
+    hand.watch(everywhere(released()), 12.0)
+    for _ in range(14):
+        for elector in [*hand.calls]:
+            hand.fail(elector)
+        hand.after(0.5)
+    hand.ready = True
+    for elector in [*hand.calls]:
+        hand.fail("us") if elector == "us" else hand.answer(elector, released())
+    hand.after(0.5)
+    assert not any(hand.wrote(elector) for elector in THREE), "what stands at us was last seen long ago"
+
+
+def test_a_leader_leaves_an_elector_alone_that_shows_an_older_record_of_its_own() -> None:
+    hand = elected()
+    hand.at(1002.0)
+    for elector in THREE:
+        hand.answer(elector)
+    hand.at(1004.0)
+    hand.answer("ap")
+    hand.answer("eu")
+    hand.conflict("us")
+    hand.answer("us", Seen(_own(renewal=1), "(1, 1)"))
+    assert hand.wrote("us") is None
+    hand.after(0.5)
+    assert hand.wrote("us") is None
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def answered(
     return replace(
         sight,
         seen=seen,
-        since_s=now_s if lost or uncertain or changed else sight.since_s,
+        since_s=now_s if lost or changed else sight.since_s,
         last_s=max(sight.last_s, started_s),
         doubt_until_s=now_s + lease_s if lost or uncertain else sight.doubt_until_s,
         went_back=lost or (sight.went_back and now_s < sight.doubt_until_s),
