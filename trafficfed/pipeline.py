@@ -8,20 +8,17 @@ otherwise lies over that table as an overlay, and what it would declare otherwis
 table's when it takes over, without a list or a probe more.
 """
 
-import heapq
 from collections.abc import Collection, Iterable, Mapping
 
 from msgspec.structs import replace
 
-from trafficfed.aims import Aims, Place
+from trafficfed.aims import Aims
 from trafficfed.discovery.declared import HUB
 from trafficfed.discovery.endpoints import Resolved
 from trafficfed.discovery.fold import Folded, fold, never_resolved
 from trafficfed.discovery.inventory import Inventory, Taken
-from trafficfed.discovery.leaving import Leaving, leaving
 from trafficfed.frozen import Frozen
 from trafficfed.health.records import Records
-from trafficfed.health.targets import targets
 from trafficfed.kubernetes_api.wire import Event
 from trafficfed.model import (
     Cluster,
@@ -31,23 +28,20 @@ from trafficfed.model import (
     Row,
     ServiceKey,
     Source,
-    Target,
-    Verdict,
 )
 from trafficfed.overlay import Overlay
 from trafficfed.reports import (
     ClusterChanged,
     Controlled,
-    Decided,
     RefusalCleared,
     ReportEvent,
     ServiceRefused,
-    VerdictChanged,
 )
+from trafficfed.settling import Around, Settling
 from trafficfed.steering.controls import concerns
-from trafficfed.steering.decide import decide, given_out
 from trafficfed.step import Step
 from trafficfed.table.table import Delta, Snapshot, Table
+from trafficfed.wakes import Wakes
 
 COMPARED_AT_ONCE = 100
 """Services of which a controller that does not lead compares its own view with the leader's at a stretch, some 30 ms:
@@ -84,8 +78,7 @@ class Pipeline:
         self._sources: dict[str, Source] = {}
         self._forgotten: set[str] = set()
         self._controls: tuple[OperatorControl, ...] | None = None
-        self._wakes: list[tuple[float, ServiceKey]] = []
-        self._wake_of: dict[ServiceKey, float] = {}
+        self._wakes = Wakes()
         self._aims = Aims()
         self._refused: dict[ServiceKey, tuple[Refusal, ...]] = {}
 
@@ -254,13 +247,8 @@ class Pipeline:
 
     def next_wake_s(self) -> float | None:
         """When time alone may change an answer, None while it cannot. Costs what was superseded since the last call."""
-        wakes = (self._next_judgement_s(), self._frozen.until_s)
+        wakes = (self._wakes.next_s(), self._frozen.until_s)
         return min((at_s for at_s in wakes if at_s is not None), default=None)
-
-    def _next_judgement_s(self) -> float | None:
-        while self._wakes and self._wake_of.get(self._wakes[0][1]) != self._wakes[0][0]:
-            heapq.heappop(self._wakes)
-        return self._wakes[0][0] if self._wakes else None
 
     # ------------------------------------------------------------------ settling
 
@@ -273,7 +261,7 @@ class Pipeline:
         folds = {key: self._fold(key) for key in sorted(folding)}
         folded = self._frozen.hold(folds, self.table, self.controls, now_s)
         self._folding = {key for each in folded.values() for key in each.again}
-        settling = _Settling(self, folded, now_s, overlay)
+        settling = Settling(self._around(), folded, now_s, overlay)
         reports = [*self._sources_changed(), *self._controls_changed(now_s), *self._refusals_changed(folded)]
         rows, removed = settling.run()
         return Step(
@@ -290,7 +278,7 @@ class Pipeline:
         """Judge and decide without committing: what comes of it lies over the leader's table."""
         for key in sorted(self._folding)[:COMPARED_AT_ONCE]:
             self._compare(key)
-        settling = _Settling(self, {}, now_s)
+        settling = Settling(self._around(), {}, now_s)
         for key in self._mirrored - self.table.rows.keys():
             settling.drop(key)
         rows, _ = settling.run()
@@ -346,21 +334,26 @@ class Pipeline:
         return fold(key, self.inventory, self.table.rows.get(key), self.table.owner_of, self._resolved)
 
     def _wake(self, now_s: float) -> None:
-        while (at_s := self._next_judgement_s()) is not None and at_s <= now_s:
-            key = heapq.heappop(self._wakes)[1]
-            del self._wake_of[key]
+        while (key := self._wakes.due(now_s)) is not None:
             if (later_s := self.records.sleeps_until(key, now_s)) is None:
                 self._judging.setdefault(key, "timer")
             else:
-                self.wake_at(key, later_s)
+                self._wakes.set(key, later_s)
 
-    def wake_at(self, key: ServiceKey, at_s: float | None) -> None:
-        """Judge a service again at this moment, or not before something happens to it."""
-        if at_s is None:
-            self._wake_of.pop(key, None)
-        elif self._wake_of.get(key) != at_s:
-            self._wake_of[key] = at_s
-            heapq.heappush(self._wakes, (at_s, key))
+    def _around(self) -> Around:
+        sources = {**self.table.sources, **self._sources}
+        return Around(
+            table=self.table,
+            overlay=self._overlay,
+            inventory=self.inventory,
+            records=self.records,
+            clusters=self._clusters,
+            aims=self._aims,
+            wakes=self._wakes,
+            judging=self._judging,
+            sources={name: source for name, source in sources.items() if name not in self._forgotten},
+            controls=self.controls,
+        )
 
     def _sources_changed(self) -> Iterable[ReportEvent]:
         for name, source in sorted(self._sources.items()):
@@ -381,96 +374,3 @@ class Pipeline:
                 self._refused[key] = each.refusals
             yield from (ServiceRefused(refusal) for refusal in each.refusals if refusal not in before)
             yield from (RefusalCleared(refusal) for refusal in before if refusal not in each.refusals)
-
-
-class _Settling:
-    """One run over what is marked; may mark further services (a mass event concerns more than one)."""
-
-    def __init__(
-        self, pipeline: Pipeline, folded: Mapping[ServiceKey, Folded], now_s: float, overlay: Collection[Row] = ()
-    ) -> None:
-        self._of, self._now_s = pipeline, now_s
-        self._folded = folded
-        self._sources = {**pipeline.table.sources, **pipeline._sources}
-        for cluster in pipeline._forgotten:
-            self._sources.pop(cluster, None)
-        self._controls = pipeline.controls
-        self._rows: dict[ServiceKey, Row] = {row.key: row for row in overlay}
-        self._removed: list[ServiceKey] = []
-        self.decided: set[ServiceKey] = set(self._rows)
-        self.leaving: dict[ServiceKey, Leaving] = {}
-        self.targets: list[tuple[ServiceKey, tuple[Target, ...]]] = []
-        self.suspicions: list[tuple[Place, bool]] = []
-        self.reports: list[ReportEvent] = []
-
-    def run(self) -> tuple[Collection[Row], Collection[ServiceKey]]:
-        marked = self._of._judging
-        for key, each in self._folded.items():
-            self._take_fold(key, each)
-        while marked:
-            key = next(iter(marked))
-            cause = marked.pop(key)
-            row = self._rows.get(key) or self._of._overlay.row(key)
-            if row is not None and key not in self._removed:
-                self._judge(row, cause)
-        return self._rows.values(), self._removed
-
-    def _take_fold(self, key: ServiceKey, folded: Folded) -> None:
-        before = self._of.table.rows.get(key)
-        if before is not None and (left := leaving(before, folded, self._of.inventory)):
-            self.leaving[key] = left
-        if folded.service is None:
-            if before is not None:
-                self._remove(key)
-            return
-        known = self._rows.get(key) or before or Row(service=folded.service)
-        row = replace(known, service=folded.service, endpoints=folded.endpoints)
-        if row == known and before is not None:
-            return
-        self._rows[key] = row
-        self._of._mark(self._of.records.follow(row, self._now_s))
-        self._of._judging[key] = "object"
-
-    def _remove(self, key: ServiceKey) -> None:
-        self._rows.pop(key, None)
-        self._removed.append(key)
-        self.decided.add(key)
-        self._of._mark(self._of.records.forget(key))
-        self.drop(key)
-        self.reports.append(Decided(key, "object", "gone"))
-
-    def drop(self, key: ServiceKey) -> None:
-        """Probe and judge a service no more."""
-        self._of._judging.pop(key, None)
-        self._of.wake_at(key, None)
-        self.targets += self._of._aims.aim(key, ())
-        self.suspicions += self._of._aims.suspect(key, frozenset())
-
-    def _judge(self, row: Row, cause: str) -> None:
-        judged = self._of.records.judge(row, self._sources, self._controls, self._now_s)
-        self._report_verdicts(row, judged.verdicts)
-        self._of.wake_at(row.key, judged.wake_at_s)
-        self.suspicions += self._of._aims.suspect(row.key, frozenset(judged.suspicious))
-        self._decide(replace(row, verdicts=judged.verdicts), cause)
-
-    def _decide(self, row: Row, cause: str) -> None:
-        known = self._of.table.rows.get(row.key)
-        decision = decide(row, self._of._clusters, self._controls, self._now_s)
-        if decision != row.decision:
-            row = replace(row, decision=decision, changed_s=self._now_s)
-            self.reports.append(Decided(row.key, cause, ", ".join(given_out(decision)) or "nothing"))
-        if decision.serving:
-            row = replace(row, last_good=given_out(decision))
-        if known is None or decision != known.decision or row.endpoints != known.endpoints:
-            self.decided.add(row.key)
-        self._rows[row.key] = row
-        self.targets += self._of._aims.aim(row.key, targets(row))
-
-    def _report_verdicts(self, row: Row, after: tuple[Verdict, ...]) -> None:
-        if after is row.verdicts:
-            return
-        before = {(verdict.cluster, verdict.address): verdict for verdict in row.verdicts}
-        for verdict in after:
-            was = before.get((verdict.cluster, verdict.address))
-            if was is None or (was.state, was.serving, was.reason) != (verdict.state, verdict.serving, verdict.reason):
-                self.reports.append(VerdictChanged(row.key, was, verdict))
