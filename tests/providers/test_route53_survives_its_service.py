@@ -35,9 +35,9 @@ async def test_within_its_budget_it_is_never_throttled(aws: Route53Bench, fresh_
     assert aws.clock.monotonic_s() - started_s >= 5.0
 
 
-async def test_when_others_use_the_account_up_it_waits_and_goes_on(aws: Route53Bench, route53: Route53) -> None:
+async def test_when_others_use_the_account_up_it_waits_and_goes_on(aws: Route53Bench, fresh_route53: Route53) -> None:
     aws.renew(rate_per_s=0.5, burst=1)
-    assert await outcomes(route53, CREATE) == [Outcome.DONE]
+    assert await outcomes(fresh_route53, CREATE) == [Outcome.DONE]
     assert aws.account.throttled > 0
     assert aws.account.writes == 1
 
