@@ -10,9 +10,11 @@ from trafficfed.propagation.objects import ObjectKey, PolicyKey
 from trafficfed.propagation.plan import Apply
 from trafficfed.propagation.settling import Deed, Settling
 from trafficfed.propagation.troubles import Failure
+from trafficfed.testing.propagating import deployment
 from trafficfed.testing.propagation_bench import KINDS, Bench, Json, foreign
 
 POLICY = PolicyKey("shop", "all")
+WEB = ObjectKey("apps", "Deployment", "shop", "web")
 ONE = ObjectKey("", "ConfigMap", "shop", "one")
 
 
@@ -91,6 +93,34 @@ def test_what_we_say_of_a_policy_ourselves_has_none_of_its_objects_looked_at(
     bench.write({**policy(), "spec": {**policy()["spec"], "placement": {"clusterAffinity": {"exclude": ["us"]}}}})
     bench.run()
     assert {key.name for key in looked_at} == {f"c{number}" for number in range(20)}
+
+
+def deployments() -> Json:
+    spec = {"resourceSelectors": [{"apiVersion": "apps/v1", "kind": "Deployment"}]}
+    return {"kind": "PropagationPolicy", "metadata": {"namespace": "shop", "name": "all"}, "spec": spec}
+
+
+def test_a_status_written_on_the_hub_has_its_object_not_looked_at(bench: Bench, looked_at: list[ObjectKey]) -> None:
+    bench.write(deployments(), deployment())
+    bench.run()
+    looked_at.clear()
+    bench.tell_report(WEB, readyReplicas=3)
+    bench.run()
+    assert looked_at == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"labels": {"team": "shop"}}, {"annotations": {"note": "1"}}, {"labels": {"team": "shop"}, "annotations": {}}],
+)
+def test_labels_and_annotations_are_content(bench: Bench, change: Json) -> None:
+    """They change no generation."""
+    bench.write(deployments(), deployment())
+    bench.run()
+    bench.log.clear()
+    bench.tell_metadata(WEB, **change)
+    bench.run()
+    assert len(bench.writes("apply")) == 3
 
 
 def test_an_edit_is_looked_at_once(bench: Bench, looked_at: list[ObjectKey]) -> None:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from trafficfed.errors import ConfigError
+from trafficfed.model import Freshness
 from trafficfed.propagation.hub import Hub
 from trafficfed.propagation.objects import ObjectKey, PolicyKey
 from trafficfed.testing.propagating import deployment
@@ -215,3 +216,16 @@ def test_a_forgotten_member_that_no_configuration_names_is_no_place_any_more(ben
     bench.run(20)
     assert bench.reason(PolicyKey("shop", "all")) == "Applied"
     assert len(copies) == 10
+
+
+def test_another_hub_with_higher_revisions_does_not_make_the_known_one_look_old() -> None:
+    """When the known one is back, also for the next process, it is believed at once."""
+    bench = Bench()
+    bench.list_all()
+    own, bench.uid, bench.revision = bench.revision, "hub-2", 5_000_000
+    bench.list_hub()
+    assert bench.engine.hub.known.doubted
+    bench.start(bench.engine.hub.known)
+    bench.uid, bench.revision = "hub-1", own
+    bench.list_all()
+    assert bench.engine.hub.known.freshness is Freshness.FRESH

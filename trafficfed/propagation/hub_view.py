@@ -119,7 +119,8 @@ class HubView:
         if self.known.uid and (self.went_back or event.server_uid != self.known.uid):
             listing = Listing(uid=event.server_uid, revision=event.revision)
             shown = replace(self.known, revision=max(self.known.revision, event.revision + 1))
-            self.known = trust.take_list(shown, listing).hub
+            # what another server counts says nothing of how far the known one was seen
+            self.known = replace(trust.take_list(shown, listing).hub, revision=self.known.revision)
 
     def _known_of(self, kind: TemplateKind) -> tuple[set[ObjectKey], set[PolicyKey]]:
         if kind in (POLICIES, CLUSTER_POLICIES):
@@ -154,6 +155,7 @@ class HubView:
         if _is_record(found.metadata):
             self.templates.pop(key, None)
             return set(), set()
+        before = self.templates.get(key)
         try:
             self.templates[key] = read_template(with_type(kind, found.body))
         except ConfigError as error:
@@ -161,7 +163,8 @@ class HubView:
             return set(), set()
         self.unreadable.pop(key, None)
         self.known = trust.returned(self.known, {key})
-        return {key}, set()
+        is_news = before is None or not before.same_content(self.templates[key])
+        return ({key} if is_news else set()), set()
 
     def _remove(self, kind: TemplateKind, found: Foreign) -> tuple[set[ObjectKey], set[PolicyKey]]:
         if kind == RECORDS:

@@ -102,6 +102,7 @@ class _Meta(Wire, frozen=True):
     generation: int = 0
     deletion_timestamp: str | None = None
     labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
 
 
 class _Head(Wire, frozen=True):
@@ -128,6 +129,12 @@ class Template(Value, frozen=True, kw_only=True):
     deleting: bool = False
     type: str = ""
     body: bytes = b""
+    annotations: tuple[tuple[str, str], ...] = ()
+
+    def same_content(self, other: "Template") -> bool:
+        """Whether nothing differs that its author wrote: an API server counts a generation for every change of content,
+        not for those of a status (Kubernetes API conventions, metadata). Kinds without one are compared as a whole."""
+        return self == other or (self.generation > 0 and _authored(self) == _authored(other))
 
 
 def read_template(body: bytes) -> Template:
@@ -149,7 +156,13 @@ def read_template(body: bytes) -> Template:
         deleting=meta.deletion_timestamp is not None,
         type=head.type or "",
         body=body,
+        annotations=tuple(sorted((meta.annotations or {}).items())),
     )
+
+
+def _authored(template: Template) -> tuple[object, ...]:
+    known = (template.key, template.api_version, template.uid, template.generation, template.deleting)
+    return (*known, template.labels, template.annotations)
 
 
 def _replicas(key: ObjectKey, spec: dict[str, Any]) -> int | None:

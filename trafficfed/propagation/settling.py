@@ -37,6 +37,12 @@ class _Copies(NamedTuple):
     assignment: Assignment
     of: Wanted
 
+    def are_of(self, template: Template | None, policy: Policy | None, assignment: Assignment) -> bool:
+        """Whether rendering again would give the same."""
+        if template is None or (self.policy, self.assignment) != (policy, assignment):
+            return False
+        return self.template.same_content(template)
+
 
 class Settling:
     """``under_way`` are the steps that have no answer yet."""
@@ -174,7 +180,11 @@ class Settling:
             return False
         template, policy = situation.hub.templates.get(key), situation.hub.policies.get(assignment.policy)
         wanted = known.of.get(deed.cluster)
-        if known[:3] != (template, policy, assignment) or not isinstance(wanted, Rendered) or wanted.hash != deed.hash:
+        if (
+            not known.are_of(template, policy, assignment)
+            or not isinstance(wanted, Rendered)
+            or wanted.hash != deed.hash
+        ):
             return False
         self._standing.arrived(deed.cluster, key, now_s)
         return True
@@ -269,7 +279,7 @@ class Settling:
         if template is None or policy is None:
             return {}
         known = self._rendered.get(key)
-        if known is not None and known[:3] == (template, policy, assignment):
+        if known is not None and known.are_of(template, policy, assignment):
             return known.of
         made = render(template, policy, assignment, self._situation.clusters, self._situation.owner)
         self._rendered[key] = _Copies(template, policy, assignment, made)

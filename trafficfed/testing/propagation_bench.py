@@ -102,6 +102,27 @@ class Bench:
         }
         self.hub[place] = {"apiVersion": kind.api_version, **manifest, "metadata": made}
 
+    def tell_report(self, key: ObjectKey, **status: Any) -> None:
+        """The hub's watch tells of another status of a template: its generation stays."""
+        self._stored(key)["status"] = status
+        self._told(key)
+
+    def tell_metadata(self, key: ObjectKey, **metadata: Any) -> None:
+        """The hub's watch tells of other labels or annotations of a template: its generation stays."""
+        self._stored(key)["metadata"] |= metadata
+        self._told(key)
+
+    def _stored(self, key: ObjectKey) -> Json:
+        self.revision += 1
+        stored = self.hub[KINDS[key.kind], key.namespace, key.name]
+        stored["metadata"]["resourceVersion"] = str(self.revision)
+        return stored
+
+    def _told(self, key: ObjectKey) -> None:
+        kind = KINDS[key.kind]
+        stored = self.hub[kind, key.namespace, key.name]
+        self.engine.take_hub(kind, Upserted(foreign(stored), self.revision), self.now_s)
+
     def tell_status(self, policy: PolicyKey) -> None:
         """The hub's watch tells of the status that was written of a policy."""
         self.revision += 1
