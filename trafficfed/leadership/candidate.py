@@ -269,8 +269,7 @@ class Candidate:
         sights = self._sights.values()
         terms = [each.term for each in sights]
         return self._floor <= max(terms) and all(
-            each.seen is not None
-            and each.free_for(self.rules.holder)
+            each.free_for(self.rules.holder)
             and not each.unsure
             and not each.silent(now_s, self.rules.silence_s)
             and not (each.went_back and now_s < each.doubt_until_s)
