@@ -69,6 +69,16 @@ async def test_the_load_balancers_of_the_members_are_shown_on_a_hub_that_is_none
         assert addresses(world) == ["192.0.2.1", "192.0.2.2"]
 
 
+async def test_a_clock_that_is_set_back_silences_no_status(make: Make) -> None:
+    world = make()
+    world.write(policy(), config_map())
+    async with world.running():
+        world.clock.set_back_s = 3600.0
+        world.write(policy(placement={"clusterAffinity": {"clusterNames": ["eu"]}}))
+        await asyncio.sleep(30)
+        assert world.status()["copies"] == 1
+
+
 async def test_a_hub_that_is_a_member_shows_no_address_but_its_own(make: Make) -> None:
     """So that discovery there finds the hub's own load balancer and never another member's."""
     world = make(members=("hub", "eu", "us"))

@@ -45,6 +45,16 @@ PATHS = {
 }
 
 
+class WallClock(LoopClock):
+    """The loop's time, by a wall clock that somebody may set back."""
+
+    def __init__(self) -> None:
+        self.set_back_s = 0.0
+
+    def now_s(self) -> float:
+        return super().now_s() - self.set_back_s
+
+
 class PropagationWorld:
     """Make it inside a test with looptime. ``hub`` is among the members where ``members`` names it."""
 
@@ -58,7 +68,7 @@ class PropagationWorld:
         answer_s: float = 0.01,
         places: Iterable[str] = (),
     ) -> None:
-        self.clock, self.schemas, self._answer_s = LoopClock(), schemas, answer_s
+        self.clock, self.schemas, self._answer_s = WallClock(), schemas, answer_s
         self.paths = dict(PATHS)
         self.hub = self._server(HUB)
         self.servers = {name: self.hub if name == HUB else self._server(name) for name in members}
