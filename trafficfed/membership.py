@@ -233,6 +233,7 @@ class Membership:
             ("standing", self._tend()),
             ("reach", self._look()),
             ("orders", self._hand_over()),
+            ("preparation", self._prepare()),
             ("table", self._load()),
         ):
             tasks.create_task(part, name=name)
@@ -296,6 +297,16 @@ class Membership:
             if not self.leads():
                 await self.reach.look()
             await asyncio.sleep(self._among.lease_s / 2)
+
+    async def _prepare(self) -> None:
+        """Once for each silence of a leader that is longer than beats that came late."""
+        prepared = False
+        while True:
+            await asyncio.sleep(TEND_S)
+            is_silent = not self.leads() and self._table.generation > 0 and self.source.heard_s() > 2 * self.beat_s
+            if is_silent and not prepared:
+                await self.reach.prepare()
+            prepared = is_silent
 
     async def _hand_over(self) -> None:
         while True:

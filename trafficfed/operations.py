@@ -57,6 +57,10 @@ HUB_ID = HUB
 """The confirm id of a Suspect hub."""
 
 
+STANDBY = "Standby"
+"""A zone that this controller does not write, as another one leads."""
+
+
 class Propagates(Protocol):
     """What may be asked of propagation where there is a hub."""
 
@@ -272,15 +276,16 @@ class ControllerOperations:
         return (HeldView(confirm_id=HUB_ID, message=hub), *clusters) if hub else clusters
 
     def _providers(self) -> tuple[ProviderView, ...]:
+        writes = self._controller.pipeline.leads
         published = [
             ProviderView(
                 name=outlet.provider,
                 kind=outlet.kind,
                 zone=outlet.zone.name,
-                state=str(publisher.state),
-                message=publisher.message,
+                state=str(publisher.state) if writes else STANDBY,
+                message=publisher.message if writes else "",
                 names=publisher.names,
-                pending=publisher.waiting,
+                pending=publisher.waiting if writes else 0,
             )
             for outlet, publisher in self._controller.publication.publishers
         ]

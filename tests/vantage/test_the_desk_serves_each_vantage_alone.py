@@ -113,9 +113,7 @@ async def test_what_does_not_count_is_dropped_with_one_reason_and_the_rest_is_ta
         await peer.tell(*old, observation(target(7), now_s), observation(target(1), now_s), sent_s=now_s)
         await controller.until(lambda: bool(controller.seen))
     assert len(controller.seen) == 1
-    assert controller.told("VantageOdd") == [
-        "vantage eu-1 tells results older than three intervals, which count no more"
-    ]
+    assert controller.told("VantageOdd") == ["vantage eu-1 tells results much older than three intervals"]
     assert controller.desk.reporting[0].dropped == 6
 
 

@@ -54,15 +54,17 @@ class Heard(Value, frozen=True):
 def hear(seen: Observation, vantage: str, check: HealthCheck | None, ahead_s: float, now_s: float) -> Heard:
     """An observation as the controller takes it: by the name that was proven, dated by the controller's clock.
 
-    ``check`` is the target's, None where it is no target (any more): then it was under way when the target left.
+    ``check`` is the target's, None where it is no target (any more): then it was under way when the target left. What
+    is older than three intervals counts no more; a little beyond that it was on its way from before a pause.
     """
     if check is None:
         return Heard()
     if not all(math.isfinite(number) for number in (seen.at_s, seen.total_s, seen.rtt_s or 0.0)):
         return Heard(None, "a time that is no number")
     at_s = seen.at_s + ahead_s
-    if at_s <= now_s - horizon_s(check):
-        return Heard(None, "results older than three intervals, which count no more")
+    if (age_s := now_s - at_s) >= horizon_s(check):
+        late = "" if age_s < horizon_s(check) + LATEST_S else "results much older than three intervals"
+        return Heard(None, late)
     odd = "results from the future, taken as of now; its clock was set" if at_s > now_s + FUTURE_S else ""
     return Heard(_taken(seen, vantage, min(at_s, now_s)), odd)
 

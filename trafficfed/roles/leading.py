@@ -9,7 +9,7 @@ from trafficfed.controller import Controller
 from trafficfed.ports import Clock
 from trafficfed.table.table import Snapshot, Table
 from trafficfed.zones.publication import Publication
-from trafficfed.zones.publisher import PublisherState, ZonePublisher
+from trafficfed.zones.publisher import ZonePublisher
 
 LOOK_S = 1.0
 """How long a new leader waits for the electors' copies of the table; its own is the newest nearly always."""
@@ -146,10 +146,16 @@ class Reach:
                 asked = [tasks.create_task(_reaches(publisher)) for _, publisher in self._publication.publishers]
             self.is_good = any(task.result() for task in asked)
 
+    async def prepare(self) -> None:
+        """The leader has fallen silent: read the zones now, so that the first write after an election is soon done."""
+        async with asyncio.TaskGroup() as tasks:
+            for outlet, publisher in self._publication.publishers:
+                tasks.create_task(_prepared(publisher), name=f"prepare {outlet.provider} {outlet.zone.name}")
+
     def gives_way(self, others_can: bool) -> bool:
         """As the leader: whether another one should lead."""
         publishers = [publisher for _, publisher in self._publication.publishers]
-        if not publishers or any(publisher.state is PublisherState.READY for publisher in publishers):
+        if not publishers or any(publisher.reaches for publisher in publishers):
             self._reached_s, self.is_good = self._clock.monotonic_s(), True
             return False
         self.is_good = False
@@ -158,6 +164,11 @@ class Reach:
     def begin(self) -> None:
         """A leadership begins: what was before does not count."""
         self._reached_s = self._clock.monotonic_s()
+
+
+async def _prepared(publisher: ZonePublisher) -> None:
+    with contextlib.suppress(Exception):  # what hinders it is told when it hinders a write
+        await publisher.prepare()
 
 
 async def _reaches(publisher: ZonePublisher) -> bool:

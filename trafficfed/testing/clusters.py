@@ -39,7 +39,8 @@ from types import TracebackType
 from typing import Self
 
 from trafficfed.testing.apiservers import Etcd, kube_assets
-from trafficfed.testing.real_cluster import RealCluster
+from trafficfed.testing.processes import ServerFailed
+from trafficfed.testing.real_cluster import STARTS, RealCluster
 
 __all__ = ["ClusterFarm", "RealCluster"]
 
@@ -95,9 +96,22 @@ class ClusterFarm:
         return self._shared
 
     def _new_etcd(self) -> Etcd:
+        for _ in range(STARTS - 1):
+            etcd = self._begin_etcd()
+            try:
+                etcd.wait_ready()
+            except ServerFailed as error:  # someone took one of its ports in between
+                if "address already in use" not in str(error):
+                    raise
+            else:
+                return etcd
+        etcd = self._begin_etcd()
+        etcd.wait_ready()
+        return etcd
+
+    def _begin_etcd(self) -> Etcd:
         etcd = Etcd(self._assets, self.directory / f"etcd-{len(self._etcds)}")
         self._etcds.append(etcd)
-        etcd.wait_ready()
         return etcd
 
 

@@ -28,6 +28,7 @@ from trafficfed.model import Cluster
 from trafficfed.testing.authorities import Bind
 from trafficfed.testing.clusters import ClusterFarm
 from trafficfed.testing.deployment import QUICK, Deployment
+from trafficfed.testing.hubs import allow_propagation, make_hub
 from trafficfed.testing.processes import ServerProcess, free_port
 from trafficfed.testing.real_cluster import RealCluster
 from trafficfed.testing.world import CLIENTS, NAMESPACE, PLACES, REGIONS, ZONE
@@ -35,6 +36,7 @@ from trafficfed.testing.world import CLIENTS, NAMESPACE, PLACES, REGIONS, ZONE
 LEASE: Mapping[str, float] = {"lease": 3.0, "renew": 0.8}
 """A lease that lets a test see a takeover within seconds."""
 POLL_S = 0.05
+LEADER_S = 60.0
 
 
 class Region:
@@ -153,7 +155,15 @@ class Regions:
         for region in self.regions.values():
             self.apply_in(region.name, name, **annotations)
 
+    def apply_plain(self, name: str) -> None:
+        """A Service that says nothing to us, at every region's backend."""
+        for region in self.regions.values():
+            region.cluster.apply_service(
+                NAMESPACE, name, {}, ports=(region.port,), addresses=(region.address,), ready=2
+            )
+
     def apply_in(self, where: str, name: str, **annotations: str) -> None:
+        """An annotated Service at one region's backend."""
         region = self.regions[where]
         keys = {"hostname": f"{name}.{ZONE}", "steering": "geo", "health-check": f"http://:{region.port}/"}
         keys |= {key.replace("_", "-"): value for key, value in annotations.items()}
@@ -239,17 +249,24 @@ def make_regions(
     bind: Bind,
     *,
     zone_votes: bool = False,
+    hub: bool = False,
     health: Mapping[str, float] = QUICK,
     lease: Mapping[str, float] = LEASE,
     **settings: Any,
 ) -> Regions:
     """Regions over real API servers, each with an etcd of its own, none of their other parts started.
 
-    ``zone_votes``: the zone at BIND is the third elector beside two clusters. ``settings`` are further sections.
+    ``zone_votes``: the zone at BIND is the third elector beside two clusters. ``hub``: the first region's API server is
+    the hub too. ``settings`` are further sections.
     """
     clusters = dict(zip(names, farm.start(*names, own_etcd=True), strict=True))
     for cluster in clusters.values():
         cluster.ensure_namespace("trafficfed")
+    if hub:
+        first = clusters[names[0]]
+        settings["hub"] = {"kubeconfig": str(make_hub(first).kubeconfig), "context": first.context}
+        for cluster in clusters.values():
+            allow_propagation(cluster)
     keys = {name: secrets.token_hex(32) for name in ("feed", "controllers", *names)}
     members = [(REGIONS[name], cluster.kubeconfig, cluster.context) for name, cluster in clusters.items()]
     made = []
@@ -317,13 +334,16 @@ def _prober_file(region: Region) -> None:
 
 @contextmanager
 def regions(directory: Path, names: Sequence[str] = ("eu", "us", "ap"), **options: Any) -> Iterator[Regions]:
-    """Everything started; controllers may not have elected a leader yet. ``options`` are those of ``make_regions``."""
+    """Everything started, the first region leading. ``options`` are those of ``make_regions``."""
     with ExitStack() as stack:
         farm = stack.enter_context(ClusterFarm(directory / "clusters"))
         bind = stack.enter_context(Bind(directory / "bind", ZONE))
         fleet = make_regions(farm, directory / "product", names, bind, **options)
         stack.callback(_end, fleet)
-        for region in fleet.regions.values():
+        first, *others = fleet.regions.values()
+        first.start()
+        fleet.leader(LEADER_S)
+        for region in others:
             region.start()
         yield fleet
 
