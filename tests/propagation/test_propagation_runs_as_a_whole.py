@@ -10,6 +10,7 @@ import pytest
 
 from trafficfed.errors import ConfigError
 from trafficfed.sandbox.apiserver.cluster import Cluster
+from trafficfed.sandbox.apiserver.faults import Rule
 from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.testing.propagating import deployment
 from trafficfed.testing.propagation_world import PropagationWorld
@@ -129,6 +130,19 @@ async def test_a_member_that_is_gone_keeps_its_copies_and_catches_up_when_it_is_
         await asyncio.sleep(60)
         assert (text(world, "us"), world.holders("ConfigMap", "two")) == ("2", {"ap", "eu", "us"})
         assert world.condition() == "Applied"
+
+
+async def test_a_clock_that_is_set_back_delays_no_retry(make: Make) -> None:
+    world = make()
+    world.write(policy())
+    async with world.running():
+        world.servers["us"].faults.fail(Rule(code=500, method="PATCH", times=3))
+        world.write(config_map("one"))
+        await asyncio.sleep(0.2)
+        world.clock.set_back_s = 3600.0
+        assert world.holders("ConfigMap", "one") == {"ap", "eu"}
+        await asyncio.sleep(20)
+        assert world.holders("ConfigMap", "one") == {"ap", "eu", "us"}
 
 
 async def test_a_member_that_hangs_delays_nobody_else(make: Make) -> None:

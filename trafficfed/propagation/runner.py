@@ -21,6 +21,7 @@ from trafficfed.propagation.capacity import Room
 from trafficfed.propagation.copy_states import Census
 from trafficfed.propagation.discover import Discovered
 from trafficfed.propagation.engine import Engine, Job
+from trafficfed.propagation.forward_clock import ForwardClock
 from trafficfed.propagation.hub_link import HubLink
 from trafficfed.propagation.member_link import RETRY_S, MemberLink, Rtt
 from trafficfed.propagation.memory import Remembered, remember, remembered
@@ -63,7 +64,7 @@ class Propagation:
     ) -> None:
         self._settings, self._owner, self._clusters, self._sources = settings, owner, clusters, sources
         self._state_dir, self._connect, self._open = state_dir, connect, open
-        self._clock, self._rtt, self._random = clock, rtt, random or Random()
+        self._clock, self._rtt, self._random = ForwardClock(clock), rtt, random or Random()
         self._places = tuple(place for place in places if place)
         self._on_disk = self._known = remembered(state_dir)
         self._engine: Engine | None = None
@@ -71,7 +72,9 @@ class Propagation:
         self._absent: tuple[Refusal, ...] = ()
         self._reason = ""
         self._wake = asyncio.Event()
-        self._hub = HubLink(settings.namespace, connect_hub, open, self.take_hub, self._wake.set, clock, self._random)
+        self._hub = HubLink(
+            settings.namespace, connect_hub, open, self.take_hub, self._wake.set, self._clock, self._random
+        )
         self._log = logging.getLogger(__name__)
         self.listener: Listener = _nobody
 

@@ -165,8 +165,7 @@ class Standing:
     ) -> tuple[StatusWrite, ...]:
         """What has settled and differs from what stands there. ``under_way`` are objects that have steps without an
         answer."""
-        # a clock that was set back must not silence it for longer
-        if now_s < self._earliest_s or 0 < self._look_s - now_s <= PACE_S:
+        if now_s < max(self._earliest_s, self._look_s):
             return ()
         found: list[StatusWrite] = []
         for subject in [subject for subject, (_, at_s) in self._due.items() if at_s <= now_s]:
