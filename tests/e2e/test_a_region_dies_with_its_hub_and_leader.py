@@ -9,8 +9,9 @@ import pytest
 
 from trafficfed.leadership.zone_elector import LABEL
 from trafficfed.testing.deployment import QUICK
+from trafficfed.testing.hubs import Json, apply, get, policy
 from trafficfed.testing.regions import LEASE, Region, Regions, regions
-from trafficfed.testing.world import ZONE
+from trafficfed.testing.world import NAMESPACE, ZONE
 from trafficfed.zones.fence import fence_name
 
 pytestmark = pytest.mark.real
@@ -19,13 +20,25 @@ DETECTION_S = QUICK["interval"] + (QUICK["fall"] - 1) * QUICK["suspicion"] + 2 *
 """A death is seen within the interval; two more probes follow at suspicion's spacing; each may hang for its timeout."""
 OUT_S = max(DETECTION_S, LEASE["lease"]) + 1.0
 BACK_S = 30.0
+OTHERS = ["us", "ap"]
+SELECTED = {"apiVersion": "v1", "kind": "ConfigMap", "name": "settings"}
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
-    with regions(tmp_path_factory.mktemp("three")) as fleet:
+    with regions(tmp_path_factory.mktemp("three"), hub=True) as fleet:
         fleet.apply("web")
-        fleet.settle("web")
+        fleet.apply_plain("named")
+        hub = fleet.regions["eu"].cluster
+        apply(
+            hub,
+            named(),
+            config_map(),
+            policy(NAMESPACE, "everywhere", SELECTED, placement={"clusterAffinity": {"clusterNames": OTHERS}}),
+        )
+        for name in ("web", "named"):
+            fleet.settle(name)
+        fleet.wait_until(lambda: all(copies(fleet).values()), 20.0, "the hub's object is in every member")
         yield fleet
 
 
@@ -36,6 +49,29 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
         fleet.apply("web")
         fleet.settle("web")
         yield fleet
+
+
+def named() -> Json:
+    """One object on the hub that names the Services of its name in every cluster."""
+    check = {"scheme": "http", "intervalSeconds": 1, "timeoutSeconds": 0.5, "rise": 2, "failbackSeconds": 2}
+    return {
+        "apiVersion": "trafficfed.io/v1alpha1",
+        "kind": "GlobalService",
+        "metadata": {"namespace": NAMESPACE, "name": "named"},
+        "spec": {"hostnames": [f"named.{ZONE}"], "steering": ["geo"], "healthCheck": check},
+    }
+
+
+def config_map() -> Json:
+    metadata = {"namespace": NAMESPACE, "name": "settings"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"colour": "blue"}}
+
+
+def copies(fleet: Regions) -> dict[str, str]:
+    """The revision of the hub's object in each member that it is placed in, empty where it is not there."""
+    path = f"/api/v1/namespaces/{NAMESPACE}/configmaps/settings"
+    found = {name: get(fleet.regions[name].cluster, path) for name in OTHERS}
+    return {name: str(copy["metadata"]["resourceVersion"]) if copy else "" for name, copy in found.items()}
 
 
 def fence(fleet: Regions) -> tuple[str, ...]:
@@ -65,6 +101,23 @@ def returned(fleet: Regions, region: Region) -> None:
         lambda: region.status()["leadership"]["standing"] == "relays", BACK_S, f"{region.name} follows the leader"
     )
     fleet.settle("web")
+
+
+def test_the_region_of_hub_and_leader_is_killed_and_what_it_declared_and_placed_stays(fleet: Regions) -> None:
+    dead = fleet.leader()
+    assert dead.name == "eu", "the hub's region leads first"
+    before = copies(fleet)
+    fleet.die(dead, dead.kill, "named", OUT_S)
+    heir = fleet.leader()
+    fleet.wait_until(lambda: dead.address not in fleet.in_bind("web"), 5.0, "the annotated name has failed over too")
+    assert all(set(fleet.in_bind(name)) == set(fleet.addresses()) - {dead.address} for name in ("web", "named"))
+    assert copies(fleet) == before
+    dead.revive()
+    returned(fleet, dead)
+    fleet.settle("named")
+    assert fleet.leader() is heir
+    assert copies(fleet) == before, "nothing is written twice"
+    writes_nothing(fleet, 3.0)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
