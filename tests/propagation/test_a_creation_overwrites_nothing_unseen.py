@@ -26,7 +26,7 @@ ONE = ObjectKey("", "ConfigMap", "shop", "one")
 APPLY = Apply(cluster="eu", object=ONE, body=b'{"metadata": {"name": "one"}}', hash="1")
 CONFLICT = Unavailable("409 Conflict: the object has been modified", 409)
 GONE = Rejected('404 Not Found: configmaps "one" not found', 404)
-OURS = b'{"metadata": {"resourceVersion": "7", "labels": {"trafficfed.io/propagated-by": "demo"}}}'
+OURS = b'{"metadata": {"resourceVersion": "7", "uid": "u-7", "labels": {"trafficfed.io/propagated-by": "demo"}}}'
 THEIRS = b'{"metadata": {"resourceVersion": "7"}}'
 Answer = bytes | Exception
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from trafficfed.clock import SystemClock
 from trafficfed.kubernetes_api.credentials import load_kubeconfig
@@ -119,6 +120,27 @@ def test_an_edit_costs_one_write_and_is_refused_where_the_copy_changed_meanwhile
     assert (how, answer["data"], requests) == ("done", {"a": "2"}, 1)
     how, failure, _ = carried_out(member, applying("edited", revision=revision, a="3"))
     assert (how, failure.reason) == ("failed", "Outdated")
+
+
+def test_an_edit_of_what_is_gone_makes_nothing(member: RealCluster) -> None:
+    """Nor at another API server that has come to answer at the address: there is no such object there either."""
+    _, answer, _ = carried_out(member, applying("vanished", a="1"))
+    meta = answer["metadata"]
+    member.kubectl("-n", meta["namespace"], "delete", "configmap", "vanished")
+    edit = applying("vanished", revision=meta["resourceVersion"], a="2")
+    how, failure, requests = carried_out(member, replace(edit, uid=meta["uid"]))
+    assert (how, failure.reason, requests) == ("failed", "Outdated", 1)
+    assert get(member, path("vanished")) is None
+
+
+def test_an_edit_names_the_copy_that_was_seen(member: RealCluster) -> None:
+    _, answer, _ = carried_out(member, applying("named", a="1"))
+    meta = answer["metadata"]
+    edit = replace(applying("named", revision=meta["resourceVersion"], a="2"), uid=meta["uid"])
+    how, after, requests = carried_out(member, edit)
+    assert (how, after["data"], requests) == ("done", {"a": "2"}, 1)
+    owned = next(each for each in after["metadata"]["managedFields"] if each["manager"] == "trafficfed")
+    assert "f:uid" not in owned["fieldsV1"].get("f:metadata", {})
 
 
 def test_what_stands_there_without_our_mark_is_found_and_not_touched(member: RealCluster) -> None:

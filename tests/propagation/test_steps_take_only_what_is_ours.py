@@ -64,7 +64,14 @@ def test_what_differs_is_applied_at_the_version_that_was_seen(
 ) -> None:
     [step] = plan("eu", eu=copy)
     assert step == Apply(
-        cluster="eu", object=WEB, body=b"{}", hash="new", force=force, resource_version=version, reason=reason
+        cluster="eu",
+        object=WEB,
+        body=b"{}",
+        hash="new",
+        force=force,
+        uid=copy.uid if copy else "",
+        resource_version=version,
+        reason=reason,
     )
 
 

@@ -47,6 +47,11 @@ class MemberView:
         return next((stream.uid for stream in self.streams.of.values() if stream.uid), self.told_uid)
 
     @property
+    def uids(self) -> set[str]:
+        """Of the API servers whose kinds are followed now: more than one while another one takes over."""
+        return {stream.uid for stream in self.streams.of.values() if stream.live}
+
+    @property
     def tried(self) -> bool:
         """Whether everything is seen, or known to be out of reach."""
         return all(stream.tried for stream in self.streams.of.values())

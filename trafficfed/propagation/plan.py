@@ -44,9 +44,9 @@ class Site(Value, frozen=True, kw_only=True):
 
 
 class Apply(Value, frozen=True, kw_only=True):
-    """Server-side apply of ``body``. ``resource_version`` is that of the copy the decision saw, empty where there was
-    none; ``force`` takes fields over. Where the member has no such namespace it is created first, bare: ours to make,
-    never ours to delete.
+    """Server-side apply of ``body``. ``uid`` and ``resource_version`` are those of the copy the decision saw, empty
+    where there was none; ``force`` takes fields over. Where the member has no such namespace it is created first, bare:
+    ours to make, never ours to delete.
     """
 
     cluster: str
@@ -54,6 +54,7 @@ class Apply(Value, frozen=True, kw_only=True):
     body: bytes
     hash: str
     force: bool = False
+    uid: str = ""
     resource_version: str = ""
     reason: str = ""
 
@@ -195,6 +196,7 @@ class _Want(NamedTuple):
             body=wanted.body,
             hash=wanted.hash,
             force=self.overwrite or (copy is not None and not copy.intact),
+            uid=copy.uid if copy else "",
             resource_version=copy.resource_version if copy else "",
             reason=reason,
         )

@@ -301,12 +301,11 @@ class Propagation:
         """Members behind whose address another API server answers than the table knows."""
         found = {}
         for name, member in self._running.members.items():
-            source = self._sources.get(name)
-            if source is None:
-                continue
+            source = self._sources.get(name, Source(cluster=name))
+            known = {source.uid} if source.uid else set()
             if source.freshness is Freshness.SUSPECT and not source.missing:
                 found[name] = source.reason
-            elif source.uid and member.uid and source.uid != member.uid:
+            elif len(member.uids | known) > 1:
                 found[name] = "another API server answers at its address"
         return found
 

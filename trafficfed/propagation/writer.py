@@ -57,11 +57,12 @@ class _Head(Wire, frozen=True):
 
 
 class _Standing(NamedTuple):
-    """What stands where nothing was seen: an object that is not ours, or the revision of one that is. Both are empty
-    where it is free."""
+    """What stands where nothing was seen: an object that is not ours, or revision and UID of one that is. All are
+    empty where it is free."""
 
     strange: bytes = b""
     revision: str = ""
+    uid: str = ""
 
 
 class MemberWriter:
@@ -126,7 +127,7 @@ class MemberWriter:
             return
         match deed:
             case Apply() if deed.resource_version:
-                self._outcomes.done(deed, await self._apply(transport, deed, deed.resource_version))
+                self._outcomes.done(deed, await self._apply(transport, deed, deed.resource_version, deed.uid))
             case Apply():
                 await self._create(transport, deed)
             case Delete() | Release():
@@ -143,7 +144,7 @@ class MemberWriter:
             if standing.strange:
                 self._outcomes.found(deed, standing.strange)
                 return
-            answer = await self._apply(transport, deed, standing.revision)
+            answer = await self._apply(transport, deed, standing.revision, standing.uid)
         self._outcomes.done(deed, answer)
 
     async def _standing(self, transport: Writer, deed: Deed) -> _Standing:
@@ -156,11 +157,11 @@ class MemberWriter:
         meta = msgspec.json.decode(body, type=_Head).metadata
         labels = meta.labels or {}
         is_ours = labels.get(OWNER_LABEL) == self._owner or labels.get(MADE_LABEL) == self._owner
-        return _Standing(revision=meta.resource_version) if is_ours else _Standing(strange=body)
+        return _Standing(revision=meta.resource_version, uid=meta.uid) if is_ours else _Standing(strange=body)
 
-    async def _apply(self, transport: Writer, deed: Apply, revision: str) -> bytes:
+    async def _apply(self, transport: Writer, deed: Apply, revision: str, uid: str = "") -> bytes:
         params = {"fieldManager": MANAGER, "force": "true" if deed.force else "false"}
-        body = _with_revision(deed.body, revision)
+        body = _exactly(deed.body, revision, uid)
         path = self._path(deed.object)
         try:
             return await self._request(transport, "PATCH", path, body, APPLY, params)
@@ -207,10 +208,13 @@ class MemberWriter:
         return self._kinds[key.group, key.kind].path(key.namespace, key.name)
 
 
-def _with_revision(body: bytes, revision: str) -> bytes:
-    """Refused by the member where the copy is another by now than the one that was decided on."""
+def _exactly(body: bytes, revision: str, uid: str) -> bytes:
+    """Refused by the member where the copy is another by now than the one that was decided on, or is there no more.
+    A revision alone is compared with nothing then, and the copy would be made, also by another API server that has
+    come to answer at the address (kube-apiserver, patch: "uid mismatch ... no existing object was found").
+    """
     if not revision:
         return body
     stated = orjson.loads(body)
-    stated["metadata"]["resourceVersion"] = revision
+    stated["metadata"] |= {"resourceVersion": revision, **({"uid": uid} if uid else {})}
     return orjson.dumps(stated)

@@ -141,6 +141,9 @@ class Cluster:
         if applied["metadata"].get("managedFields"):
             raise failures.bad_request("metadata.managedFields must be nil")
         if old is None:
+            if uid := applied["metadata"].get("uid"):
+                why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                raise failures.conflict(target.kind, target.name, why)
             self._admit(target)
         else:
             self._check_preconditions(target, old, applied["metadata"])
