@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from trafficfed.feed.messages import SILENCE_S
 from trafficfed.leadership.zone_elector import LABEL
 from trafficfed.testing.deployment import QUICK
 from trafficfed.testing.hubs import Json, apply, get, policy
@@ -160,6 +161,33 @@ def test_a_region_that_was_stopped_and_goes_on_changes_nothing_that_was_done_mea
         fleet.wait_until(lambda asked=region: stopped.address not in asked.answer("web"), 5.0, "it stays drained")  # type: ignore[misc]
     other.run("undrain", stopped.name)
     fleet.settle("web")
+
+
+def test_without_a_majority_name_servers_fail_over_and_zones_stand_still(fleet: Regions) -> None:
+    """Two regions of three are gone. What only our own name servers do goes on; an order waits for the next leader."""
+    first = fleet.leader()
+    second, survivor = fleet.others(first)
+    everywhere, serial = fleet.in_bind("web"), survivor.serial()
+    for region in (first, second):
+        region.kill()
+    fleet.wait_until(
+        lambda: survivor.answer_to("web", first.name) == (survivor.address,),
+        SILENCE_S + OUT_S,
+        "the last name server gives out what lives",
+    )
+    leadership = survivor.status()["leadership"]
+    assert (leadership["leads"], leadership["standing"]) == (False, "alone")
+    assert leadership["overlaid"] >= 1
+    assert fleet.in_bind("web") == everywhere, "nobody writes without a majority"
+    assert survivor.serial() == serial, "the serial is the leader's"
+    assert "no leader hears of it" in survivor.run("drain", second.name, "--why", "it is dead")
+    for region in (first, second):
+        region.revive()
+    heir = fleet.leader()
+    fleet.wait_until(lambda: len(heir.status()["controls"]) == 1, BACK_S, "the leader has the order")
+    heir.run("undrain", second.name)
+    for region in fleet.others(heir):
+        returned(fleet, region)
 
 
 def test_two_clusters_and_a_zone_outside_both_lose_the_leaders_region(pair: Regions) -> None:

@@ -123,6 +123,11 @@ class Region:
         except (dns.exception.Timeout, OSError):
             return ()
 
+    def serial(self) -> int:
+        """The serial of the zone at this region's name server."""
+        (soa,) = self.deployment.answer(ZONE, "SOA")
+        return int(soa.split()[2])
+
     def status(self) -> dict[str, Any]:
         return self.deployment.status()
 
