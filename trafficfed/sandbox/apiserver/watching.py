@@ -131,7 +131,7 @@ async def _wait(changed: asyncio.Event, until_s: float) -> None:
     """Until something changes, or the moment (of the loop's clock) has come."""
     try:
         # A loop wakes its timers up to its clock's resolution early: to come too early is to come again and again.
-        async with asyncio.timeout_at(until_s + 0.001):
+        async with asyncio.timeout_at(until_s + 1e-5):
             await changed.wait()
     except TimeoutError:
         return
