@@ -1,7 +1,6 @@
 """A follower is who it can prove to be: by the key of that identity, bound to this one connection."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
