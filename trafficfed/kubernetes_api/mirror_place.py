@@ -8,7 +8,7 @@ import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 import orjson
@@ -16,7 +16,7 @@ import orjson
 from trafficfed.errors import Refused, Transient
 from trafficfed.kubernetes_api.failures import Expired, Rejected, Unavailable
 from trafficfed.kubernetes_api.listing import PageMeta
-from trafficfed.kubernetes_api.transport import NO_PARAMS, Params
+from trafficfed.kubernetes_api.transport import Api, Params
 from trafficfed.kubernetes_api.wire import Meta, Wire
 from trafficfed.table.place import Chunk, Overtaken
 
@@ -29,21 +29,6 @@ AT_ONCE = 8
 """Requests under way at once, so that a first copy of many chunks does not wait for a round trip each."""
 PAGE = 100
 """ConfigMaps per page of a list: one to two megabytes where chunks have their usual size."""
-
-
-class Api(Protocol):
-    """What is needed of an API server: a Transport."""
-
-    async def get_json(self, path: str, type: type[T], params: Params = NO_PARAMS) -> T: ...
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        content_type: str = "application/json",
-        params: Params = NO_PARAMS,
-    ) -> bytes: ...
 
 
 class _ConfigMap(Wire, frozen=True):

@@ -44,6 +44,25 @@ class Reader(Protocol):
         ...
 
 
+class Api(Protocol):
+    """Requests to one API server: a Transport, or one that is made late."""
+
+    async def get_json(self, path: str, type: type[T], params: Params = NO_PARAMS) -> T:
+        """Raises Transient or Refused."""
+        ...
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        params: Params = NO_PARAMS,
+    ) -> bytes:
+        """Raises Transient or Refused."""
+        ...
+
+
 class Transport:
     """One aiohttp session per cluster. Make it inside a running event loop; close it at the end."""
 

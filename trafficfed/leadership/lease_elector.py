@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from trafficfed.errors import Refused, Transient
 from trafficfed.kubernetes_api.failures import Rejected, Unavailable
 from trafficfed.kubernetes_api.identity import PATH, Namespace
-from trafficfed.kubernetes_api.transport import NO_PARAMS, Params
+from trafficfed.kubernetes_api.transport import Api
 from trafficfed.kubernetes_api.wire import Meta, Wire
 from trafficfed.leadership.elector import Conflict, Seen
 from trafficfed.leadership.record import Record, joined, parted
@@ -43,25 +43,6 @@ class LeaseSpec(Wire, frozen=True):
 class Lease(Wire, frozen=True):
     metadata: Meta
     spec: LeaseSpec = LeaseSpec()
-
-
-class Api(Protocol):
-    """What it needs of an API server. ``Transport`` is one."""
-
-    async def get_json(self, path: str, type: type[T], params: Params = NO_PARAMS) -> T:
-        """Raises Transient or Refused."""
-        ...
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        content_type: str = "application/json",
-        params: Params = NO_PARAMS,
-    ) -> bytes:
-        """Raises Transient or Refused."""
-        ...
 
 
 class LeaseElector:

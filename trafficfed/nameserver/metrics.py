@@ -1,17 +1,14 @@
 """The name server's numbers for Prometheus, read from plain ints when asked: the hot path counts and no more."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
 
-from aiohttp import web
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from trafficfed.errors import ConfigError
 from trafficfed.feed.addresses import host_and_port
 from trafficfed.feed.messages import Standing
 from trafficfed.nameserver.status import Numbers
+from trafficfed.observe.scraped import scraped
 
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 16: "BADVERS"}
 
@@ -60,35 +57,13 @@ def _one_of(name: str, text: str, label: str, values: Iterable[str], holds: str)
     return gauge
 
 
-@asynccontextmanager
-async def exposed(address: str, numbers: Callable[[], Numbers]) -> AsyncIterator[None]:
+def exposed(address: str, numbers: Callable[[], Numbers]) -> AbstractAsyncContextManager[None]:
     """Serve /metrics, /livez and /readyz until the block ends. Raises ConfigError where the address is taken."""
-    registry = CollectorRegistry()
-    registry.register(Collector(numbers))
 
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+    def not_ready() -> str:
+        return "" if numbers().serving else "no table yet"
 
-    async def livez(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
-    async def readyz(_: web.Request) -> web.Response:
-        serving = numbers().serving
-        return web.Response(text="ok\n" if serving else "no table yet\n", status=200 if serving else 503)
-
-    app = web.Application()
-    app.add_routes([web.get("/metrics", metrics), web.get("/livez", livez), web.get("/readyz", readyz)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await _start(web.TCPSite(runner, *host_and_port(address, "nameserver.metrics")), address)
-        yield
-    finally:
-        await runner.cleanup()
-
-
-async def _start(site: web.TCPSite, address: str) -> None:
-    try:
-        await site.start()
-    except OSError as error:
-        raise ConfigError(f"nameserver.metrics {address}: {error.strerror}; choose another") from error
+    key = "nameserver.metrics"
+    return scraped(
+        key, host_and_port(address, key), Collector(numbers), lambda: "" if numbers().serving else "no table yet"
+    )

@@ -1,15 +1,12 @@
 """The prober's numbers for Prometheus, read from plain ints when asked."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 
-from aiohttp import web
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from trafficfed.errors import ConfigError
 from trafficfed.feed.addresses import host_and_port
+from trafficfed.observe.scraped import scraped
 from trafficfed.vantage.status import Numbers
 
 
@@ -52,35 +49,16 @@ def _of_controllers(now: Numbers) -> Iterator[Metric]:
     yield unsent
 
 
-@asynccontextmanager
-async def exposed(address: str, numbers: Callable[[], Numbers]) -> AsyncIterator[None]:
+def exposed(address: str, numbers: Callable[[], Numbers]) -> AbstractAsyncContextManager[None]:
     """Serve /metrics, /livez and /readyz until the block ends. Raises ConfigError where the address is taken."""
-    registry = CollectorRegistry()
-    registry.register(Collector(numbers))
 
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+    def not_ready() -> str:
+        return "" if numbers().services > 0 else "nothing to probe yet"
 
-    async def livez(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
-    async def readyz(_: web.Request) -> web.Response:
-        ready = numbers().services > 0
-        return web.Response(text="ok\n" if ready else "nothing to probe yet\n", status=200 if ready else 503)
-
-    app = web.Application()
-    app.add_routes([web.get("/metrics", metrics), web.get("/livez", livez), web.get("/readyz", readyz)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await _start(web.TCPSite(runner, *host_and_port(address, "prober.metrics")), address)
-        yield
-    finally:
-        await runner.cleanup()
-
-
-async def _start(site: web.TCPSite, address: str) -> None:
-    try:
-        await site.start()
-    except OSError as error:
-        raise ConfigError(f"prober.metrics {address}: {error.strerror}; choose another") from error
+    key = "prober.metrics"
+    return scraped(
+        key,
+        host_and_port(address, key),
+        Collector(numbers),
+        lambda: "" if numbers().services > 0 else "nothing to probe yet",
+    )

@@ -1,0 +1,47 @@
+"""A listener for Prometheus and for probes of a process's own health, for processes that have no other HTTP."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from trafficfed.errors import ConfigError
+
+
+@asynccontextmanager
+async def scraped(
+    key: str, where: tuple[str, int], collector: Any, not_ready: Callable[[], str]
+) -> AsyncIterator[None]:
+    """Serve /metrics, /livez and /readyz until the block ends.
+
+    ``not_ready`` says why the process is of no use yet, empty where it is. Raises ConfigError, naming the ``key`` of
+    the configuration, where the address is taken.
+    """
+    registry = CollectorRegistry()
+    registry.register(collector)
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+    async def livez(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        why = not_ready()
+        return web.Response(text=f"{why or 'ok'}\n", status=503 if why else 200)
+
+    app = web.Application()
+    app.add_routes([web.get("/metrics", metrics), web.get("/livez", livez), web.get("/readyz", readyz)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, *where).start()
+        except OSError as error:
+            raise ConfigError(f"{key} {where[0]}:{where[1]}: {error.strerror}; choose another") from error
+        yield
+    finally:
+        await runner.cleanup()
