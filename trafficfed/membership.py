@@ -19,7 +19,6 @@ from trafficfed.leadership.elector import Elector
 from trafficfed.leadership.leader import Leadership
 from trafficfed.leadership.lease_elector import LeaseElector
 from trafficfed.leadership.zone_elector import ZoneElector
-from trafficfed.mirroring import Mirror, newest
 from trafficfed.observe.views import LeadershipView
 from trafficfed.ports import Clock, Provider
 from trafficfed.reports import Report
@@ -28,6 +27,7 @@ from trafficfed.roles.leading import Leading, Reach, Work, highest_term
 from trafficfed.roles.orders import Orders
 from trafficfed.roles.source import ControllerSource
 from trafficfed.steering.orders import Order
+from trafficfed.table.mirroring import Mirror, newest
 from trafficfed.table.table import Delta, Snapshot, Table
 
 TEND_S = 0.5

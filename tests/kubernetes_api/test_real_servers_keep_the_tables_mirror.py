@@ -12,9 +12,9 @@ from trafficfed.errors import Refused
 from trafficfed.kubernetes_api.credentials import load_kubeconfig
 from trafficfed.kubernetes_api.mirror_place import LABEL, LABEL_VALUE, ConfigMapPlace
 from trafficfed.kubernetes_api.transport import NO_PARAMS, Params, Transport
-from trafficfed.mirroring import Loaded, Mirror, newest
 from trafficfed.model import Row, Source
 from trafficfed.reports import ProviderFailed, ReportEvent
+from trafficfed.table.mirroring import Loaded, Mirror, newest
 from trafficfed.table.place import Chunk
 from trafficfed.table.table import Snapshot, Table
 from trafficfed.testing import fleets

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trafficfed.errors import Refused, Transient
-from trafficfed.mirroring import Loaded, newest
 from trafficfed.model import Row
 from trafficfed.table.mirror import HEADER, Names, Shards, image_of, writes
+from trafficfed.table.mirroring import Loaded, newest
 from trafficfed.table.place import Chunk, Overtaken
 from trafficfed.table.seal import Seal
 from trafficfed.table.table import Snapshot

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from trafficfed.errors import Refused, Transient
-from trafficfed.mirror_copy import CHECK_S, LAST_RETRY_S
-from trafficfed.mirroring import COALESCE_S, FLUSH_S, Mirror, newest
 from trafficfed.model import OperatorControl, Row, ServiceKey
 from trafficfed.reports import ProviderFailed, ReportEvent
 from trafficfed.table.mirror import CHUNK_LIMIT, HEADER, ROWS_MOST
+from trafficfed.table.mirror_copy import CHECK_S, LAST_RETRY_S
+from trafficfed.table.mirroring import COALESCE_S, FLUSH_S, Mirror, newest
 from trafficfed.table.table import Snapshot, Table
 from trafficfed.testing import fleets
 from trafficfed.testing.mirror_places import MemoryPlace, Shelf

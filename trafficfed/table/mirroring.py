@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from trafficfed.errors import Refused, Transient
-from trafficfed.mirror_copy import Copy, Kept, within
 from trafficfed.model import Value
 from trafficfed.ports import Clock
 from trafficfed.reports import ProviderFailed, Report
@@ -22,6 +21,7 @@ from trafficfed.table.mirror import (
     read,
     snapshot_in,
 )
+from trafficfed.table.mirror_copy import Copy, Kept, within
 from trafficfed.table.place import MirrorPlace
 from trafficfed.table.seal import Seal
 from trafficfed.table.table import Delta, Snapshot, Table
