@@ -1,5 +1,6 @@
 """A commit takes in what differs, says exactly that in its delta, and touches nothing else."""
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -96,11 +97,14 @@ def lines_run(action: Callable[[], object]) -> int:
         return trace
 
     before = sys.gettrace()
+    gc.collect()
+    gc.disable()  # what other tests left behind may have lines to run when it is collected
     sys.settrace(trace)
     try:
         action()
     finally:
         sys.settrace(before)
+        gc.enable()
     return count
 
 
