@@ -136,7 +136,10 @@ class GlobalService(Value, frozen=True, kw_only=True):
 
 
 class Observation(Value, frozen=True, kw_only=True):
-    """One raw probe result. ``rtt_s`` is the kernel's round-trip time (TCP_INFO), None where no connection stood."""
+    """One raw probe result. ``rtt_s`` is the kernel's round-trip time (TCP_INFO), None where no connection stood.
+
+    ``certificate_ends_s`` is when the target's certificate runs out, None where none was shown and found good.
+    """
 
     vantage: str
     service: ServiceKey
@@ -147,6 +150,7 @@ class Observation(Value, frozen=True, kw_only=True):
     rtt_s: float | None = None
     total_s: float = 0.0
     error: str = ""
+    certificate_ends_s: float | None = None
 
 
 class Target(Value, frozen=True, kw_only=True):
@@ -160,11 +164,13 @@ class Target(Value, frozen=True, kw_only=True):
 
 
 class ProbeResult(Value, frozen=True):
-    """What one probe saw: ``error`` is empty where it passed; ``rtt_s`` is the kernel's, None without a connection."""
+    """What one probe saw: ``error`` is empty where it passed; ``rtt_s`` is the kernel's, None without a connection;
+    ``certificate_ends_s`` is UTC, None where no certificate was verified."""
 
     error: str = ""
     rtt_s: float | None = None
     total_s: float = 0.0
+    certificate_ends_s: float | None = None
 
 
 class State(enum.StrEnum):

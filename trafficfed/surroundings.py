@@ -16,6 +16,7 @@ from trafficfed.nameserver.whereabouts import Whereabouts
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.metrics import Gauges, Metrics
 from trafficfed.observe.object_events import ObjectEvents
+from trafficfed.observe.outlets import OutletState
 from trafficfed.observe.showing import no_rtt
 from trafficfed.observe.views import LeadershipView, VantageView
 from trafficfed.operations import ControllerOperations
@@ -66,6 +67,21 @@ def gauges_of(controller: Controller) -> Gauges:
         term=table.term,
         queue_depth=controller.pipeline.waiting,
         held=sum(len(publisher.held) for _, publisher in controller.publication.publishers),
+        outlets=_outlets(controller) if controller.pipeline.leads else (),
+    )
+
+
+def _outlets(controller: Controller) -> tuple[OutletState, ...]:
+    return tuple(
+        OutletState(
+            provider=outlet.provider,
+            zone=outlet.zone.name,
+            reached=publisher.reaches,
+            names=publisher.names,
+            waiting=publisher.waiting,
+            since_s=publisher.waiting_since_s,
+        )
+        for outlet, publisher in controller.publication.publishers
     )
 
 

@@ -40,7 +40,7 @@ class Connection:
     the target, and TargetFailed for what the target does. Whoever makes one closes it.
     """
 
-    __slots__ = ("_address", "_loop", "_socket")
+    __slots__ = ("_address", "_loop", "_socket", "certificate_ends_s")
 
     def __init__(self, address: str) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -50,6 +50,7 @@ class Connection:
             raise ConfigError(f"{address} is no IP address; only addresses can be probed") from None
         self._loop = asyncio.get_running_loop()
         self._address = address
+        self.certificate_ends_s: float | None = None  # of the target's, in UTC seconds, once it has been verified
         try:
             self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         except OSError as error:
@@ -84,6 +85,8 @@ class Connection:
             raise TargetFailed(_words(error.errno)) from error
         self._socket = wrapped
         await self._until_done(wrapped.do_handshake)
+        if (shown := wrapped.getpeercert()) and isinstance(ends := shown["notAfter"], str):
+            self.certificate_ends_s = float(ssl.cert_time_to_seconds(ends))
 
     async def send(self, data: bytes) -> None:
         while data:
@@ -153,7 +156,7 @@ async def probe(
         error = str(failure)
     finally:
         connection.close()
-    return ProbeResult(error, rtt_s, loop.time() - started_s)
+    return ProbeResult(error, rtt_s, loop.time() - started_s, connection.certificate_ends_s)
 
 
 def _done(ready: "asyncio.Future[None]") -> None:

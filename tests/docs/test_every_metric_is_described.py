@@ -12,9 +12,12 @@ from trafficfed.health import reasons
 from trafficfed.nameserver.metrics import Collector
 from trafficfed.nameserver.status import Numbers
 from trafficfed.observe import series
+from trafficfed.observe.certificates import Certificates
 from trafficfed.observe.leadership_metrics import LeadershipMetrics
 from trafficfed.observe.metrics import Gauges, Metrics
+from trafficfed.observe.outlets import of_outlets
 from trafficfed.observe.propagation_metrics import PropagationMetrics
+from trafficfed.observe.totals import Totals
 from trafficfed.observe.views import LeadershipView, VantageView
 from trafficfed.testing.idle_propagation import Idle
 from trafficfed.testing.pages import ROOT, code, page
@@ -74,7 +77,16 @@ def of_leadership() -> Iterator[Described]:
 
 
 def written_by_hand() -> Iterator[Described]:
-    for family in (*series.of_rows(()), *series.of_sources(()), *series.LastProbes().families()):
+    certificates = Certificates()
+    for family in (
+        *series.of_rows(()),
+        *series.of_sources(()),
+        *series.LastProbes().families(),
+        *Totals().families(()),
+        *of_outlets(()),
+        certificates.of_services(),
+        certificates.of_clusters(),
+    ):
         yield family.name, "gauge", frozenset(family.labels)
 
 

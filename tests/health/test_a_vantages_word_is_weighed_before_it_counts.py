@@ -58,7 +58,7 @@ def test_what_comes_from_the_future_is_taken_as_of_now() -> None:
     assert "from the future" in heard.odd
 
 
-@pytest.mark.parametrize("field", ["at_s", "rtt_s", "total_s"])
+@pytest.mark.parametrize("field", ["at_s", "rtt_s", "total_s", "certificate_ends_s"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_times_that_are_no_numbers_are_not_taken(field: str, value: float) -> None:
     heard = hear(replace(SEEN, **{field: value}), "eu-1", CHECK, 0.0, NOW_S)

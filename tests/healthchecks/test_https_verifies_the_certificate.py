@@ -11,7 +11,7 @@ import pytest
 from trafficfed.errors import ConfigError
 from trafficfed.model import HealthCheck
 from trafficfed.testing.backends import Backend
-from trafficfed.testing.certificates import CertificateAuthority
+from trafficfed.testing.certificates import NOT_AFTER, CertificateAuthority
 from trafficfed_healthchecks.http import HttpProbe
 
 Serve = Callable[..., Awaitable[int]]
@@ -46,6 +46,13 @@ async def test_a_valid_certificate_passes(serving: Callable[..., ssl.SSLContext]
         assert result.rtt_s is not None
         backend.fail(500)
         assert (await trusting()(HERE, backend.port, CHECK)).error == "status 500"
+
+
+async def test_a_result_says_when_the_certificate_ends(serving: Callable[..., ssl.SSLContext]) -> None:
+    with Backend(HERE, tls=serving("web.fed.test")) as backend:
+        backend.fail(500)
+        assert (await trusting()(HERE, backend.port, CHECK)).certificate_ends_s == NOT_AFTER.timestamp()
+        assert (await HttpProbe()(HERE, backend.port, CHECK)).certificate_ends_s is None, "it was not verified"
 
 
 async def test_a_certificate_for_another_name_fails_and_says_so(serving: Callable[..., ssl.SSLContext]) -> None:

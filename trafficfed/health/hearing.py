@@ -59,7 +59,8 @@ def hear(seen: Observation, vantage: str, check: HealthCheck | None, ahead_s: fl
     """
     if check is None:
         return Heard()
-    if not all(math.isfinite(number) for number in (seen.at_s, seen.total_s, seen.rtt_s or 0.0)):
+    times = seen.at_s, seen.total_s, seen.rtt_s or 0.0, seen.certificate_ends_s or 0.0
+    if not all(map(math.isfinite, times)):
         return Heard(None, "a time that is no number")
     at_s = seen.at_s + ahead_s
     if (age_s := now_s - at_s) >= horizon_s(check):
@@ -80,6 +81,7 @@ def _taken(seen: Observation, vantage: str, at_s: float) -> Observation:
         rtt_s=seen.rtt_s,
         total_s=seen.total_s,
         error=seen.error[:ERROR_LENGTH],
+        certificate_ends_s=seen.certificate_ends_s,
     )
 
 

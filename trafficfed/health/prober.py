@@ -230,6 +230,7 @@ class Prober:
             rtt_s=result.rtt_s,
             total_s=result.total_s,
             error=result.error,
+            certificate_ends_s=result.certificate_ends_s,
         )
         self._sink(seen)
         self._report(Observed(seen, late_s))

@@ -5,7 +5,9 @@ from collections.abc import Callable, Collection, Iterator
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from trafficfed.model import Refusal, Row, Source, Value
-from trafficfed.observe import exposition, series
+from trafficfed.observe import exposition, series, totals
+from trafficfed.observe.certificates import Certificates
+from trafficfed.observe.outlets import OutletState, of_outlets
 from trafficfed.reports import (
     Braked,
     ClusterChanged,
@@ -41,6 +43,7 @@ class Gauges(Value, frozen=True, kw_only=True):
     term: int = 0
     queue_depth: int = 0
     held: int = 0
+    outlets: tuple[OutletState, ...] = ()
 
 
 class Metrics:
@@ -51,6 +54,7 @@ class Metrics:
         self._limit = limit
         self.registry = CollectorRegistry()
         self._probes = series.LastProbes()
+        self._certificates = Certificates()
         self._refused: set[Refusal] = set()
         self._bound: dict[tuple[str, str], tuple[Counter, Counter, Histogram]] = {}
         self._make_counters()
@@ -132,6 +136,7 @@ class Metrics:
         if seen.rtt_s is not None:
             rtt.observe(seen.rtt_s)
         self._probes.take(seen)
+        self._certificates.take(seen)
 
     def _bind(self, cluster: str, vantage: str) -> tuple[Counter, Counter, Histogram]:
         """The series of one place, looked up once: probes are what the controller sees most of."""
@@ -146,7 +151,9 @@ class Metrics:
             self.published.labels(event.provider).observe(event.since_event_s)
 
     def _verified(self, event: Verified) -> None:
-        self.verifications.labels(event.provider, "right" if event.right else "wrong").inc()
+        # Both series are there from the first on: a rate sees nothing of a series that begins with its first event.
+        right, wrong = (self.verifications.labels(event.provider, result) for result in ("right", "wrong"))
+        (right if event.right else wrong).inc()
         if event.right:
             self.verified.labels(event.provider).observe(event.since_event_s)
 
@@ -175,10 +182,13 @@ class Metrics:
         """
         now = self._gauges()
         rows = tuple(now.rows)
-        self._probes.keep({str(row.key) for row in rows})
-        families = (*series.of_rows(rows), *series.of_sources(tuple(now.sources)), *self._probes.families())
+        counted = totals.Totals()
+        for at in range(0, len(rows), totals.BATCH):
+            counted.take(rows[at : at + totals.BATCH])
+            yield b""
         dropped = exposition.Dropped()
-        yield from exposition.chunks(exposition.lines(families, self._limit, dropped), CHUNK)
+        lines = exposition.lines(self._families(rows, now, counted), self._limit, dropped)
+        yield from exposition.chunks(lines, CHUNK)
         self.generation.set(now.generation)
         self.term.set(now.term)
         self.services.set(len(rows))
@@ -186,3 +196,13 @@ class Metrics:
         self.held.set(now.held)
         self.dropped.set(dropped.count)
         yield generate_latest(self.registry)
+
+    def _families(self, rows: Collection[Row], now: Gauges, counted: totals.Totals) -> Iterator[exposition.Family]:
+        sources = tuple(now.sources)
+        self._probes.keep({str(row.key) for row in rows})
+        self._certificates.keep(rows)
+        yield from (*series.of_rows(rows), *self._probes.families(), self._certificates.of_services())
+        yield from counted.families([source.cluster for source in sources])
+        yield from series.of_sources(sources)
+        yield from of_outlets(now.outlets)
+        yield self._certificates.of_clusters()

@@ -79,6 +79,15 @@ class ZoneDesk:
         """How many services have to be planned or written."""
         return len(self._turns)
 
+    @property
+    def waiting_since_s(self) -> float | None:
+        """When the oldest event happened whose service has a turn or a retry to come, None where none has.
+
+        What brakes hold, and what is refused before anybody is asked, is no part of it: it waits for people.
+        """
+        due = (self._events.get(service) for service in (*self._turns.all(), *self._retries))
+        return min((at_s for at_s in due if at_s is not None), default=None)
+
     def load(self, view: ZoneView, *, doubtful: bool = False) -> None:
         """Take in a whole zone as read; everything is planned against it anew.
 

@@ -109,6 +109,11 @@ class ZonePublisher:
         return self._desk.waiting
 
     @property
+    def waiting_since_s(self) -> float | None:
+        """UTC seconds of the event behind the oldest change that still has to be made, None where none has."""
+        return self._desk.waiting_since_s
+
+    @property
     def held(self) -> tuple[Held, ...]:
         """What brakes hold until it is confirmed."""
         return self._desk.held

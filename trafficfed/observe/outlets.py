@@ -1,0 +1,38 @@
+"""Every zone at every provider that records are written to: whether it is reached, and what waits for it."""
+
+from collections.abc import Callable, Collection
+
+from trafficfed.model import Value
+from trafficfed.observe.exposition import Family
+
+
+class OutletState(Value, frozen=True, kw_only=True):
+    """``reached``: the last that was asked of the provider was done. ``since_s``: the event behind the oldest change
+    that is not made yet, in UTC seconds, None where nothing waits."""
+
+    provider: str
+    zone: str
+    reached: bool
+    names: int = 0
+    waiting: int = 0
+    since_s: float | None = None
+
+
+def of_outlets(outlets: Collection[OutletState]) -> tuple[Family, ...]:
+    """Only of a leader: who does not lead writes nothing and waits for nothing."""
+
+    def family(name: str, text: str, value: Callable[[OutletState], float | None]) -> Family:
+        numbers = (((outlet.provider, outlet.zone), value(outlet)) for outlet in outlets)
+        samples = ((labels, float(number)) for labels, number in numbers if number is not None)
+        return Family(f"trafficfed_provider_{name}", text, ("provider", "zone"), samples)
+
+    return (
+        family("reached", "1 where the provider did what was last asked of it, 0 where not.", lambda it: it.reached),
+        family("names", "Names in the zone that are ours.", lambda it: it.names),
+        family("waiting_services", "Services that wait to be planned or written.", lambda it: it.waiting),
+        family(
+            "oldest_change_timestamp_seconds",
+            "When the event was behind the oldest change that is not made yet.",
+            lambda it: it.since_s,
+        ),
+    )
