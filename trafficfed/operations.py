@@ -33,6 +33,7 @@ from trafficfed.observe.stored import unknown_name
 from trafficfed.observe.views import (
     ControlsView,
     DoneView,
+    EventsView,
     ExplainView,
     HeldView,
     LeadershipView,
@@ -167,6 +168,10 @@ class ControllerOperations:
             incomplete=(*self._controller.gate.waiting_for(), *unseen, *self._failing()),
             survival=self._survival,
         )
+
+    def events(self, after: int) -> EventsView:
+        journal = self._journal
+        return EventsView(owner=self._owner, at_s=self._clock.now_s(), seen=journal.seen, events=journal.after(after))
 
     async def confirm(self, confirm_id: str) -> DoneView:
         self._require_leadership()

@@ -143,3 +143,16 @@ async def test_refusals_of_zones_and_of_objects_are_both_shown() -> None:
 
 def values(memory: Memory) -> set[str]:
     return {value for each in memory.zone(ZONE.name) if each.type == "A" for value in each.values}
+
+
+async def test_events_tell_what_happened_since() -> None:
+    bench = Bench(Memory())
+    async with bench.running():
+        await settled(bench)
+        told = bench.operations.events(0)
+        assert told.seen == len(told.events) > 0
+        assert any(each.kind == "decided" and each.service == "default/shop/web" for each in told.events)
+        assert bench.operations.events(told.seen).events == ()
+        bench.upsert("eu", balanced("web", "web.example.org", ["192.0.2.9"]))
+        await asyncio.sleep(5)
+        assert any("192.0.2.9" in each.text for each in bench.operations.events(told.seen).events)

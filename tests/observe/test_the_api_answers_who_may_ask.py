@@ -11,7 +11,7 @@ from trafficfed.config.settings import ListenAddress
 from trafficfed.errors import ConfigError, Refused, TrafficfedError, Transient, Unsafe
 from trafficfed.observe.http_api import serving
 from trafficfed.observe.metrics import Gauges, Metrics
-from trafficfed.observe.views import ChangeView, ExplainView, PlanView
+from trafficfed.observe.views import ChangeView, EventView, ExplainView, PlanView, StatusView
 from trafficfed.testing.operations import ScriptedOperations
 
 TOKEN = "t" * 43
@@ -75,6 +75,15 @@ async def test_status_and_plan_are_their_views_with_every_field(call: Caller, op
     assert body["changes"][0]["before"] == []
 
 
+async def test_events_go_on_where_the_last_answer_ended(call: Caller, operations: ScriptedOperations) -> None:
+    told = tuple(EventView(at_s=float(at), kind="cluster", text=f"n={at}") for at in range(3))
+    operations.view = StatusView(owner="demo", at_s=5.0, events=told)
+    status, body = await call("GET", "/api/events")
+    assert (status, body["seen"], len(body["events"])) == (200, 3, 3)
+    status, body = await call("GET", "/api/events?after=2")
+    assert [each["text"] for each in body["events"]] == ["n=2"]
+
+
 async def test_explain_takes_a_name_in_any_spelling(call: Caller, operations: ScriptedOperations) -> None:
     view = ExplainView(hostname="web.fed.test", client="192.0.2.7", service="s", where="any", answer=("a",), ttl=30)
     operations.explanations["web.fed.test", "192.0.2.7"] = view
@@ -88,6 +97,8 @@ async def test_explain_takes_a_name_in_any_spelling(call: Caller, operations: Sc
         ("/api/explain", 400, "host is missing"),
         ("/api/explain?host=web.fed.test&client=dublin", 400, "client 'dublin' is no IP address"),
         ("/api/explain?host=none.fed.test", 404, "none.fed.test: no service has this name"),
+        ("/api/events?after=-1", 400, "after '-1' is no count"),
+        (f"/api/events?after={'9' * 40}", 400, "after '9999"),
         ("/api/nothing", 404, "GET /api/nothing: Not Found"),
         ("/api/confirm/7f3a", 405, "GET /api/confirm/7f3a: Method Not Allowed"),
     ],

@@ -44,8 +44,9 @@ def test_an_event_keeps_its_moment_and_its_words(hand_clock: Any) -> None:
             kind="cluster",
             text="cluster=eu freshness=Suspect reason='another server'",
             level="warning",
+            cluster="eu",
         ),
-        EventView(at_s=1_700_000_005.0, kind="cluster", text="cluster=eu freshness=Fresh"),
+        EventView(at_s=1_700_000_005.0, kind="cluster", text="cluster=eu freshness=Fresh", cluster="eu"),
     )
 
 
@@ -55,3 +56,38 @@ def test_probes_and_what_went_as_expected_are_no_events(hand_clock: Any, seen: C
     journal(Verified("bind", "fed.test", "web.fed.test", True, 0.1))
     assert journal.recent() == ()
     assert journal.seen == 0
+
+
+@given(st.integers(1, 8), st.lists(st.integers(0, 6), max_size=6))
+def test_who_goes_on_from_what_was_seen_misses_nothing_that_is_remembered(capacity: int, bursts: list[int]) -> None:
+    journal = Journal(Stopped(), capacity)
+    seen, said, told = 0, [], 0
+    for burst in bursts:
+        for _ in range(burst):
+            journal(Decided(KEY, "timer", str(told)))
+            told += 1
+        said += [event.text.rpartition("=")[2] for event in journal.after(seen)]
+        seen = journal.seen
+    wanted, at = [], 0
+    for burst in bursts:
+        at += burst
+        wanted += [str(number) for number in range(at - min(burst, capacity), at)]
+    assert said == wanted
+
+
+def test_a_count_of_another_process_is_not_waited_for() -> None:
+    journal = Journal(Stopped(), 5)
+    journal(Decided(KEY, "timer", "192.0.2.1"))
+    assert len(journal.after(4000)) == 1
+
+
+def test_an_event_says_what_it_is_about(hand_clock: Any) -> None:
+    journal = Journal(hand_clock)
+    journal(Decided(KEY, "verdict", "192.0.2.1"))
+    journal(ClusterChanged("eu", Freshness.FRESH))
+    journal(Verified("bind", "fed.test", "web.fed.test", False, 0.1))
+    assert [(each.service, each.cluster, each.name) for each in journal.recent()] == [
+        ("prod/shop/web", "", ""),
+        ("", "eu", ""),
+        ("", "", "web.fed.test"),
+    ]

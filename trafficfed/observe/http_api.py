@@ -26,6 +26,7 @@ from trafficfed.steering.orders import BadOrder
 
 _STATUS = {BadOrder: 400, ConfigError: 404, Unsafe: 409, Refused: 502, Transient: 503}
 _BACKLOG_S = 5.0  # how long open requests may take to end at shutdown; longer than any handler works
+_DIGITS = 18  # of a count that fits 64 bits
 V = TypeVar("V", bound=Value)
 
 
@@ -78,6 +79,7 @@ def application(operations: Operations, metrics: Metrics, token: str, hosts: Col
             web.get("/api/explain", api.explain),
             web.get("/api/plan", api.plan),
             web.get("/api/controls", api.controls),
+            web.get("/api/events", api.events),
             web.post("/api/control", api.control),
             web.post("/api/undo", api.undo),
             web.post("/api/confirm/{id}", api.confirm),
@@ -134,6 +136,12 @@ class _Handlers:
 
     async def controls(self, _: web.Request) -> web.Response:
         return _json(self._operations.controls())
+
+    async def events(self, request: web.Request) -> web.Response:
+        after = request.query.get("after", "0")
+        if not (after.isascii() and after.isdigit() and len(after) <= _DIGITS):
+            return _json(Failed(f"after {after!r} is no count; leave it out, or say the last answer's seen"), 400)
+        return _json(self._operations.events(int(after)))
 
     async def control(self, request: web.Request) -> web.Response:
         return _json(await self._operations.control(await _body(request, ControlRequest)))

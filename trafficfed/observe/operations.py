@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from trafficfed.model import Value
-from trafficfed.observe.views import ControlsView, DoneView, ExplainView, PlanView, StatusView
+from trafficfed.observe.views import ControlsView, DoneView, EventsView, ExplainView, PlanView, StatusView
 
 
 class ControlRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +47,10 @@ class Operations(Protocol):
         ...
 
     def plan(self) -> PlanView: ...
+
+    def events(self, after: int) -> EventsView:
+        """What happened since the first ``after`` events of all, as far as it is remembered."""
+        ...
 
     async def confirm(self, confirm_id: str) -> DoneView:
         """Lift exactly one brake, or take a Suspect cluster's view as it is."""

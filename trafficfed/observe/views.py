@@ -142,12 +142,26 @@ class SurvivalView(View, frozen=True, kw_only=True):
 
 
 class EventView(View, frozen=True, kw_only=True):
-    """One line of what happened lately. ``level`` is info or warning."""
+    """One line of what happened lately. ``level`` is info or warning; what it is about is empty where it is about
+    none in particular (``name`` is a DNS name)."""
 
     at_s: float
     kind: str
     text: str
     level: str = "info"
+    service: str = ""
+    cluster: str = ""
+    name: str = ""
+
+
+class EventsView(View, frozen=True, kw_only=True):
+    """What a controller remembers of what happened, oldest first. ``seen`` counts all since it started, so that who
+    asks again says ``after=seen`` and gets what is new."""
+
+    owner: str
+    at_s: float
+    seen: int = 0
+    events: tuple[EventView, ...] = ()
 
 
 class LeadershipView(View, frozen=True, kw_only=True):

@@ -65,14 +65,15 @@ class Bench:
         self.replaced = 0
         self.on_append: Callable[[], object] = lambda: None
         self.reports: list[ReportEvent] = []
+        self.journal = Journal(self.clock)
         self.opened = asyncio.Event()
         self.provider = provider
         self._revision = 100
         known = self.clusters = {name: Cluster(name=name) for name in clusters}
         self.names = Names(self.look_up, self.clock, lambda keys: self.controller.resolved(keys))
         inventory = Inventory(known, [ZONE], self.table.rows, self.table.sources, pace, has_hub=has_hub)
-        self.publisher = ZonePublisher(provider, ZONE, "zone", "test", self.clock, self.reports.append)
-        publication = Publication([ZONE], self.clock, self.reports.append)
+        self.publisher = ZonePublisher(provider, ZONE, "zone", "test", self.clock, self.tell)
+        publication = Publication([ZONE], self.clock, self.tell)
         publication.add(Outlet("zone", "memory", ZONE), provider, self.publisher)
         publication.add_fed(Outlet("own", "embedded", ZONE), lambda: True)
         self.controller = Controller(
@@ -82,7 +83,7 @@ class Bench:
             publication,
             Gate(known, self.clock.now_s(), settle_s, has_hub=has_hub),
             self.clock,
-            self.reports.append,
+            self.tell,
             holders=[self],
             opened=self.opened.set,
             may_lead=lambda: elected or self.election.leads,
@@ -104,6 +105,10 @@ class Bench:
     def replace(self) -> None:
         self.replaced += 1
 
+    def tell(self, event: ReportEvent) -> None:
+        self.reports.append(event)
+        self.journal(event)
+
     def operated(self, propagation: Propagates | None = None) -> ControllerOperations:
         """What operators call, with propagation or without."""
         return ControllerOperations(
@@ -111,7 +116,7 @@ class Bench:
             self.clusters,
             "test",
             self.clock,
-            Journal(self.clock),
+            self.journal,
             no_rtt,
             lambda address: Client(address),
             propagation,

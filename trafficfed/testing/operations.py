@@ -10,7 +10,7 @@ from trafficfed.errors import ConfigError, TrafficfedError
 from trafficfed.observe.http_api import serving
 from trafficfed.observe.metrics import Gauges, Metrics
 from trafficfed.observe.operations import ControlRequest, UndoRequest
-from trafficfed.observe.views import ControlsView, DoneView, ExplainView, PlanView, StatusView
+from trafficfed.observe.views import ControlsView, DoneView, EventsView, ExplainView, PlanView, StatusView
 
 
 class ScriptedOperations:
@@ -42,6 +42,11 @@ class ScriptedOperations:
     def plan(self) -> PlanView:
         self._fail()
         return self.planned
+
+    def events(self, after: int) -> EventsView:
+        self._fail()
+        told = self.view.events
+        return EventsView(owner=self.view.owner, at_s=self.view.at_s, seen=len(told), events=told[after:])
 
     async def confirm(self, confirm_id: str) -> DoneView:
         self._fail()
