@@ -24,6 +24,7 @@ from trafficfed.observe.journal import Journal
 from trafficfed.observe.leadership_metrics import LeadershipMetrics
 from trafficfed.observe.metrics import Metrics
 from trafficfed.observe.propagation_metrics import PropagationMetrics
+from trafficfed.observe.stream import Stream
 from trafficfed.observe.views import LeadershipView
 from trafficfed.ordering import Accept
 from trafficfed.ports import Clock
@@ -180,8 +181,12 @@ class Running:
         leadership = LeadershipMetrics(metrics.registry, role.view, lambda: vantage_views(parts, self.clock))
         self._reports.listeners.append(leadership)
         operations = operations_of(settings, parts, self.clock, journal, metrics, propagation, role.accept, role.view)
+        stream = Stream(operations.status, self.clock)
+        self._reports.listeners.append(stream.report)
         token = api_token.ensure(settings.state_dir)
-        serving = http_api.serving(operations, metrics, listen=settings.api, token=token, hosts=settings.api_hosts)
+        serving = http_api.serving(
+            operations, metrics, listen=settings.api, token=token, hosts=settings.api_hosts, stream=stream
+        )
         async with serving as address, asyncio.TaskGroup() as tasks:
             self._logger.info("started", owner=settings.owner, api=str(address), generation=table.generation)
             parts.start_watching(tasks)

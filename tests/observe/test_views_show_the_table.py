@@ -80,8 +80,17 @@ def test_every_configured_cluster_is_shown_with_its_freshness_and_age(row: Row, 
         age_s=30.0,
         endpoints=1,
         missing=("prod/shop/web",),
+        country="IE",
+        continent="EU",
+        latitude=53.3,
+        longitude=-6.3,
     )
     assert (us.freshness, us.reason, us.age_s) == ("Stale", "never read", 0.0)
+
+
+def test_a_cluster_of_unknown_place_has_none(row: Row) -> None:
+    view = cluster_views([Cluster(name="eu", region="rack-7")], {}, [row], 1000.0)[0]
+    assert (view.country, view.continent, view.latitude, view.longitude) == ("", "", None, None)
 
 
 def test_a_cluster_that_only_the_table_knows_is_shown_with_the_way_out(row: Row) -> None:

@@ -2,7 +2,7 @@
 
 Reads need no credentials and are bound to loopback by default; calls that change something carry the bearer token from
 the state folder. The Host header must be an IP address, localhost or a configured name, so that no web page can reach
-the API through a name of its own that resolves to it (DNS rebinding).
+the API through a name of its own that resolves to it (DNS rebinding); and no page of another site may call it at all.
 """
 
 import asyncio
@@ -17,16 +17,21 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from trafficfed.clock import SystemClock
 from trafficfed.config.settings import ListenAddress
 from trafficfed.errors import ConfigError, Refused, TrafficfedError, Transient, Unsafe
 from trafficfed.model import Value
+from trafficfed.observe.live import Live
 from trafficfed.observe.metrics import CONTENT_TYPE, Metrics
 from trafficfed.observe.operations import ControlRequest, Operations, UndoRequest
+from trafficfed.observe.origin import is_foreign
+from trafficfed.observe.stream import Stream
 from trafficfed.steering.orders import BadOrder
 
 _STATUS = {BadOrder: 400, ConfigError: 404, Unsafe: 409, Refused: 502, Transient: 503}
 _BACKLOG_S = 5.0  # how long open requests may take to end at shutdown; longer than any handler works
 _DIGITS = 18  # of a count that fits 64 bits
+_LONGEST_BODY = 64 * 1024  # octets; an order has a few hundred
 V = TypeVar("V", bound=Value)
 
 
@@ -38,15 +43,21 @@ class Failed(Value, frozen=True):
 
 @asynccontextmanager
 async def serving(
-    operations: Operations, metrics: Metrics, *, listen: ListenAddress, token: str, hosts: Collection[str] = ()
+    operations: Operations,
+    metrics: Metrics,
+    *,
+    listen: ListenAddress,
+    token: str,
+    hosts: Collection[str] = (),
+    stream: Stream | None = None,
 ) -> AsyncIterator[ListenAddress]:
     """Serve the API while the context lasts; yields the address bound to (port 0 takes a free one).
 
+    ``stream`` is for who tells it of reports; without one, changes are seen when they are next looked for.
     Raises ConfigError where the address is taken or is none of this machine's.
     """
-    runner = web.AppRunner(
-        application(operations, metrics, token, {*hosts, listen.host}), access_log=None, shutdown_timeout=_BACKLOG_S
-    )
+    app = application(operations, metrics, token, hosts, stream, bound=listen.host)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_BACKLOG_S)
     await runner.setup()
     try:
         await _bind(web.TCPSite(runner, listen.host, listen.port), listen)
@@ -66,10 +77,22 @@ async def _bind(site: web.TCPSite, listen: ListenAddress) -> None:
         ) from None
 
 
-def application(operations: Operations, metrics: Metrics, token: str, hosts: Collection[str] = ()) -> web.Application:
-    """The aiohttp application, for whoever binds it."""
-    app = web.Application(middlewares=[_guard_host(frozenset(hosts)), _guard_writes(token), _told])
+def application(
+    operations: Operations,
+    metrics: Metrics,
+    token: str,
+    hosts: Collection[str] = (),
+    stream: Stream | None = None,
+    bound: str = "",
+) -> web.Application:
+    """The aiohttp application, for whoever binds it, to the host ``bound``."""
+    names, served = frozenset(hosts), frozenset({*hosts, bound} - {""})
+    guards = [_guard_host(served), _guard_origin(names), _guard_writes(token), _told]
+    app = web.Application(middlewares=guards, client_max_size=_LONGEST_BODY)
     api = _Handlers(operations, metrics)
+    live = Live(stream or Stream(operations.status, SystemClock()))
+    app.add_routes(live.routes())
+    app.on_shutdown.append(live.close)
     app.add_routes(
         [
             web.get("/livez", api.livez),
@@ -164,6 +187,16 @@ def _guard_host(hosts: frozenset[str]) -> Middleware:
         if name == "localhost" or name in hosts or _is_ip(name):
             return await handler(request)
         return _json(Failed("this Host is not served; call by address, or list the name under api-hosts"), 421)
+
+    return guard
+
+
+def _guard_origin(hosts: frozenset[str]) -> Middleware:
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if is_foreign(request.headers, hosts):
+            return _json(Failed("pages of other sites may not call this; a proxy's name belongs under api-hosts"), 403)
+        return await handler(request)
 
     return guard
 

@@ -30,6 +30,7 @@ from trafficfed.observe.views import (
 )
 from trafficfed.steering.controls import cause, drain_of, freeze_of, in_force
 from trafficfed.steering.explain import Explanation
+from trafficfed.steering.places import Place, degrees, place_of
 from trafficfed.survival import Survival
 
 Rtt = Callable[[str, str, str], float | None]
@@ -55,6 +56,8 @@ def cluster_views(
 
 def _cluster(name: str, cluster: Cluster | None, source: Source | None, endpoints: int, now_s: float) -> ClusterView:
     seen = source or Source(cluster=name, reason="never read")
+    place = place_of(cluster) if cluster else Place()
+    latitude, longitude = degrees(place.point) if place.point else (None, None)
     return ClusterView(
         name=name,
         freshness=str(seen.freshness),
@@ -65,6 +68,10 @@ def _cluster(name: str, cluster: Cluster | None, source: Source | None, endpoint
         age_s=max(0.0, now_s - seen.since_s) if seen.since_s else 0.0,
         endpoints=endpoints,
         missing=tuple(map(str, seen.missing)),
+        country=place.country,
+        continent=place.continent,
+        latitude=latitude,
+        longitude=longitude,
     )
 
 

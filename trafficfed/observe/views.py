@@ -12,7 +12,10 @@ class View(Value, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class ClusterView(View, frozen=True, kw_only=True):
-    """One member. ``age_s`` is how long its freshness has stood; ``missing`` are services held until confirmed."""
+    """One member. ``age_s`` is how long its freshness has stood; ``missing`` are services held until confirmed.
+
+    Coordinates are degrees: those configured, else those of its region or the middle of its continent.
+    """
 
     name: str
     freshness: str
@@ -22,6 +25,10 @@ class ClusterView(View, frozen=True, kw_only=True):
     age_s: float = 0.0
     endpoints: int = 0
     missing: tuple[str, ...] = ()
+    country: str = ""
+    continent: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 class TargetView(View, frozen=True, kw_only=True):

@@ -50,6 +50,15 @@ def direction(latitude: float, longitude: float) -> Direction:
     return math.cos(north) * math.cos(east), math.cos(north) * math.sin(east), math.sin(north)
 
 
+def degrees(point: Direction) -> tuple[float, float]:
+    """Latitude and longitude of a direction, to a hundredth of a degree: about a kilometre.
+
+    >>> degrees(direction(53.35, -6.26))
+    (53.35, -6.26)
+    """
+    return round(math.degrees(math.asin(point[2])), 2), round(math.degrees(math.atan2(point[1], point[0])), 2)
+
+
 def distance_km(one: Direction, other: Direction) -> float:
     """Great-circle distance: the angle between two directions, by their dot product, times the radius.
 
