@@ -9,6 +9,7 @@ from trafficfed.config.settings import Settings
 from trafficfed.controller import Controller
 from trafficfed.errors import ConfigError
 from trafficfed.hub_controls import HubControls
+from trafficfed.kubernetes_api.events import Note
 from trafficfed.kubernetes_api.late_transport import LateTransport
 from trafficfed.layout import survivals_of
 from trafficfed.model import Client, ServiceKey
@@ -24,6 +25,7 @@ from trafficfed.ordering import Accept
 from trafficfed.ports import Clock
 from trafficfed.propagation.round_trip import RoundTrip
 from trafficfed.propagation.runner import Propagation
+from trafficfed.steering.geography import CONTINENTS
 from trafficfed.table.table import Table
 
 
@@ -85,14 +87,20 @@ def _outlets(controller: Controller) -> tuple[OutletState, ...]:
     )
 
 
-def object_events_of(parts: Parts) -> ObjectEvents:
+def object_events_of(parts: Parts, clock: Clock) -> ObjectEvents:
+    pipeline = parts.controller.pipeline
+
     def uids(key: ServiceKey) -> dict[str, str]:
-        row = parts.controller.pipeline.table.rows.get(key)
-        claims = parts.controller.pipeline.inventory.claims(key)
+        row = pipeline.table.rows.get(key)
+        claims = pipeline.inventory.claims(key)
         known = {endpoint.cluster: endpoint.uid for endpoint in row.endpoints} if row else {}
         return known | {claim.cluster: claim.uid for claim in claims}
 
-    return ObjectEvents(uids, lambda cluster, note: parts.connections[cluster].tell(note))
+    def tell(cluster: str, note: Note) -> None:
+        if (connection := parts.connections.get(cluster)) is not None:
+            connection.tell(note)
+
+    return ObjectEvents(uids, tell, pipeline.table.rows, lambda: pipeline.controls, clock)
 
 
 def operations_of(
@@ -109,10 +117,13 @@ def operations_of(
     places = Whereabouts(served.places, served.mmdb) if served else Whereabouts()
 
     def locate(address: str) -> Client:
+        country = address.upper()
+        if country in CONTINENTS:
+            return Client(continent=CONTINENTS[country], country=country)
         try:
             return places.locate(address).client if address else Client()
         except ValueError:
-            raise ConfigError(f"client {address}: not an IP address") from None
+            raise ConfigError(f"client {address}: not an IP address, and no country's code") from None
 
     return ControllerOperations(
         parts.controller,

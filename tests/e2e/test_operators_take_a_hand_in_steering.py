@@ -84,6 +84,19 @@ def test_the_hub_shows_what_is_in_force(web: World) -> None:
     web.wait_until(lambda: name not in copies(), 10, "the drain has left the hub")
 
 
+def test_the_users_own_service_tells_the_name_and_why_no_clients_come(web: World) -> None:
+    def described() -> str:
+        return web.clusters["eu"].kubectl("describe", "service", "-n", "shop", "web")
+
+    name = f"web.{web.deployment.zone}"
+    web.wait_until(lambda: f"{name} sends clients here, to {web.address('eu')}" in described(), 10, "it is told")
+    ordered(web, "drain", "eu", "--why", "kernel upgrade", "--who", "ann")
+    drained = f"{name} sends no clients here: {web.address('eu')} is drained by ann: kernel upgrade"
+    web.wait_until(lambda: drained in described(), 10, "the drain is told in eu")
+    assert "NotGivenOut" in described()
+    assert "drained" not in web.clusters["us"].kubectl("describe", "service", "-n", "shop", "web")
+
+
 def test_a_drain_outlives_a_kill_of_the_controller(web: World) -> None:
     ordered(web, "drain", "eu", "--why", "kernel upgrade")
     web.deployment.kill_controller()

@@ -1,10 +1,12 @@
 """Reports become Events on the users' own Services: what `kubectl describe service` tells."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from trafficfed.kubernetes_api.events import Note, Subject
-from trafficfed.model import Refusal, ServiceKey
-from trafficfed.reports import RefusalCleared, ReportEvent, ServiceRefused, VerdictChanged
+from trafficfed.model import OperatorControl, Refusal, Row, ServiceKey
+from trafficfed.observe.object_notes import Told, notes
+from trafficfed.ports import Clock
+from trafficfed.reports import Decided, RefusalCleared, ReportEvent, ServiceRefused, VerdictChanged
 
 Uids = Callable[[ServiceKey], Mapping[str, str]]
 """The UIDs of a service's objects by cluster, as far as they are known."""
@@ -12,35 +14,53 @@ Uids = Callable[[ServiceKey], Mapping[str, str]]
 Tell = Callable[[str, Note], None]
 """Write a note in a cluster."""
 
+Controls = Callable[[], tuple[OperatorControl, ...]]
+"""The operator controls in force."""
+
 
 class ObjectEvents:
-    """A listener of reports. A refusal that concerns no cluster in particular is told in all that have the object."""
+    """A listener of reports. A refusal that concerns no cluster in particular is told in all that have the object.
 
-    def __init__(self, uids: Uids, tell: Tell) -> None:
+    Of an answer each cluster is told its own part, once for each change of that part: what stood in ``rows`` at the
+    start was told before it.
+    """
+
+    def __init__(
+        self, uids: Uids, tell: Tell, rows: Mapping[ServiceKey, Row], controls: Controls, clock: Clock
+    ) -> None:
         self._uids, self._tell = uids, tell
+        self._rows, self._controls, self._clock = rows, controls, clock
+        self._before = dict(rows)
+        self._told: dict[ServiceKey, dict[str, Told]] = {}
 
     def __call__(self, event: ReportEvent) -> None:
         match event:
             case ServiceRefused(refusal):
-                self._refusal(refusal, refusal.reason, refusal.message, "Warning")
+                self._refusal(refusal, Told(refusal.reason, refusal.message, "Warning"))
             case RefusalCleared(refusal):
-                self._refusal(refusal, "RefusalCleared", f"no longer refused: {refusal.message}", "Normal")
-            case VerdictChanged(service, before, after) if before is None or before.serving != after.serving:
-                text = (
-                    f"{after.address} {'serves' if after.serving else 'does not serve'}: {after.detail or after.reason}"
-                )
-                self._note(service, [after.cluster], after.state, text, "Normal" if after.serving else "Warning")
+                self._refusal(refusal, Told("RefusalCleared", f"no longer refused: {refusal.message}"))
+            case Decided(service=key) | VerdictChanged(service=key):
+                self._answer(key)
             case _:
                 return
 
-    def _refusal(self, refusal: Refusal, reason: str, message: str, type_: str) -> None:
+    def _refusal(self, refusal: Refusal, told: Told) -> None:
         if refusal.service is not None:
             clusters = [refusal.cluster] if refusal.cluster else sorted(self._uids(refusal.service))
-            self._note(refusal.service, clusters, reason, message, type_)
+            self._note(refusal.service, dict.fromkeys(clusters, told))
 
-    def _note(self, service: ServiceKey, clusters: Iterable[str], reason: str, message: str, type_: str) -> None:
+    def _answer(self, key: ServiceKey) -> None:
+        was, now_s = self._before.pop(key, None), self._clock.now_s()
+        before = self._told.pop(key, None) or (notes(was, self._controls(), now_s) if was else {})
+        row = self._rows.get(key)
+        if row is None:
+            return
+        after = self._told[key] = notes(row, self._controls(), now_s)
+        self._note(key, {cluster: told for cluster, told in after.items() if before.get(cluster) != told})
+
+    def _note(self, service: ServiceKey, told: Mapping[str, Told]) -> None:
         uids = self._uids(service)
-        for cluster in clusters:
+        for cluster, each in told.items():
             if uid := uids.get(cluster):
                 subject = Subject(service.namespace, service.name, uid)
-                self._tell(cluster, Note(subject, reason, message, type_))
+                self._tell(cluster, Note(subject, each.reason, each.message, each.type))
