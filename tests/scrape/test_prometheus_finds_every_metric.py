@@ -1,0 +1,127 @@
+"""A real Prometheus scrapes running controllers, name servers and probers: whatever is named anywhere is there.
+
+Two regions on real API servers, one of them the hub, with the zone at BIND as the third elector.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from trafficfed.testing.hubs import apply, get, policy
+from trafficfed.testing.pages import ROOT, code, page, pages
+from trafficfed.testing.processes import free_port
+from trafficfed.testing.prometheus import Prometheus
+from trafficfed.testing.regions import Regions, regions
+from trafficfed.testing.world import NAMESPACE
+
+pytestmark = pytest.mark.real
+
+RULES = ROOT / "deploy" / "prometheus" / "trafficfed.rules.yaml"
+NAME = re.compile(r"\btrafficfed_[a-z0-9_]+")
+PACKAGES = {"trafficfed_healthchecks", "trafficfed_providers"}
+CREATED = "_created"
+"""What the client library adds to each counter and histogram: when it began to count."""
+OF_HISTOGRAMS = re.compile(r"_(bucket|count|sum)$")
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
+    with regions(tmp_path_factory.mktemp("two"), ["eu", "us"], zone_votes=True, hub=True) as fleet:
+        fleet.apply("web")
+        hub = fleet.regions["eu"].cluster
+        settings = {"apiVersion": "v1", "kind": "ConfigMap", "name": "settings"}
+        metadata = {"namespace": NAMESPACE, "name": "settings"}
+        apply(
+            hub,
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"colour": "blue"}},
+            policy(NAMESPACE, "us", settings, placement={"clusterAffinity": {"clusterNames": ["us"]}}),
+        )
+        fleet.settle("web")
+        path = f"/api/v1/namespaces/{NAMESPACE}/configmaps/settings"
+        fleet.wait_until(lambda: bool(get(fleet.regions["us"].cluster, path)), 20.0, "the hub's object is in us")
+        yield fleet
+
+
+@pytest.fixture(scope="module")
+def prometheus(fleet: Regions, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    probers = []
+    for region in fleet.regions.values():
+        probers.append(f"127.0.0.1:{free_port()}")
+        file = region.directory / "prober.yaml"
+        said = yaml.safe_load(file.read_text())
+        said["prober"]["metrics"] = probers[-1]
+        file.write_text(yaml.safe_dump(said))
+        region.start_prober()
+    deployments = [region.deployment for region in fleet.regions.values()]
+    jobs = {
+        "controllers": [f"127.0.0.1:{each.api_port}" for each in deployments],
+        "nameservers": [f"127.0.0.1:{each.metrics_port}" for each in deployments],
+        "probers": probers,
+    }
+    with Prometheus(tmp_path_factory.mktemp("prometheus"), jobs, rules=[RULES]) as running:
+        running.wait_until(
+            lambda: (
+                running.value("count(up == 1)") == 6
+                and running.value("count(trafficfed_prober_targets_followed == 1)") == 2
+                and running.value("count(trafficfed_vantage_connected == 1)") == 4
+            ),
+            "all six are scraped, and the probers are heard",
+        )
+        yield running
+
+
+def named(text: str) -> set[str]:
+    return {OF_HISTOGRAMS.sub("", name) for name in NAME.findall(text)} - PACKAGES
+
+
+def test_each_metric_is_there_as_it_is_described(prometheus: Prometheus) -> None:
+    rows = [*page("docs/operations.md").tables("metric", "type", "labels", "meaning")]
+    rows += [*page("docs/vantages.md").tables("metric", "type", "labels", "meaning")]
+    described = {code(row[0]): row[1] for row in rows}
+    families = prometheus.families().items()
+    found = {name: kind for name, kind in families if name.startswith("trafficfed_") and not name.endswith(CREATED)}
+    assert found == described
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "deploy").glob("**/*"))
+        if path.suffix in {".yaml", ".json"}
+    ]
+    + [each.name for each in pages()],
+)
+def test_every_metric_named_anywhere_is_there(prometheus: Prometheus, where: str) -> None:
+    assert named((ROOT / where).read_text()) <= prometheus.families().keys()
+
+
+def test_the_rules_and_runbooks_name_many(prometheus: Prometheus) -> None:
+    texts = [RULES.read_text(), *(each.text for each in pages() if each.name.startswith("docs/runbooks/"))]
+    assert len(named("\n".join(texts))) > 20
+    assert not {"trafficfed_no_such_thing"} & prometheus.families().keys()
+
+
+@pytest.mark.parametrize("name", [each.name for each in pages() if each.name.startswith("docs/runbooks/")])
+def test_what_a_runbook_asks_can_be_asked(prometheus: Prometheus, name: str) -> None:
+    for fence in page(name).fences:
+        if fence.language == "promql":
+            prometheus.query(fence.text)
+
+
+def test_a_fleet_that_is_well_alerts_nobody_and_one_that_fails_over_does(
+    prometheus: Prometheus, fleet: Regions
+) -> None:
+    assert prometheus.firing() == []
+    region = fleet.regions["eu"]
+    assert region.backend is not None
+    region.backend.kill()
+    prometheus.wait_until(lambda: bool(prometheus.firing()), "an alert fires")
+    (alert,) = prometheus.firing()
+    assert (alert["alertname"], alert["cluster"]) == ("TrafficfedFailoverHappened", "eu")
+    assert prometheus.value('max(trafficfed_cluster_sole_services{cluster="us"})') == 1
+    assert prometheus.value("max(trafficfed_unserved_services)") == 0
+    region.start_backend()
+    prometheus.wait_until(lambda: prometheus.firing() == [], "it ends when eu serves again")
