@@ -33,6 +33,7 @@ demo-check: .venv/.ready ## the demo's failover unattended, with measured times;
 setup-tests: .venv/.ready
 	@scripts/setup-tests
 	@scripts/build-cluster-binaries >/dev/null
+	@scripts/build-helm >/dev/null
 
 test: setup-tests ## all tests, real servers included, with branch coverage
 	@rm -f .coverage .coverage.*

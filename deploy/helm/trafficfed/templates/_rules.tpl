@@ -1,0 +1,79 @@
+{{/* Permissions by the part a cluster plays: no wildcard, nothing that the code does not ask for. */}}
+{{- define "trafficfed.rules.member" -}}
+- apiGroups: [""]
+  resources: [services, nodes]
+  verbs: [list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [namespaces]
+  resourceNames: [kube-system]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{- define "trafficfed.rules.elector" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, create, update]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [list, create, update, delete]
+{{- end }}
+
+{{- define "trafficfed.rules.hub" -}}
+- apiGroups: [trafficfed.io]
+  resources: [globalservices, propagationpolicies, clusterpropagationpolicies]
+  verbs: [list, watch]
+- apiGroups: [trafficfed.io]
+  resources: [globalservices/status, propagationpolicies/status, clusterpropagationpolicies/status]
+  verbs: [patch]
+- apiGroups: [trafficfed.io]
+  resources: [operatorcontrols]
+  verbs: [list, create, delete]
+- apiGroups: [trafficfed.io]
+  resources: [operatorcontrols/status]
+  verbs: [patch]
+{{- range .Values.rbac.kinds }}
+- apiGroups: [{{ .group | quote }}]
+  resources: {{ .resources | toJson }}
+  verbs: [list, watch]
+{{- end }}
+- apiGroups: [""]
+  resources: [namespaces]
+  resourceNames: [kube-system]
+  verbs: [get]
+{{- range .Values.rbac.kinds }}
+{{- if .status }}
+- apiGroups: [{{ .group | quote }}]
+  resources:
+    {{- range .status }}
+    - {{ . }}/status
+    {{- end }}
+  verbs: [patch]
+{{- end }}
+{{- end }}
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{- define "trafficfed.rules.record" -}}
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [list, watch, create, update, delete]
+{{- end }}
+
+{{- define "trafficfed.rules.propagation" -}}
+{{- range .Values.rbac.kinds }}
+- apiGroups: [{{ .group | quote }}]
+  resources: {{ .resources | toJson }}
+  verbs: [get, list, watch, create, patch, delete]
+{{- end }}
+- apiGroups: [""]
+  resources: [nodes, pods]
+  verbs: [list]
+{{- end }}
