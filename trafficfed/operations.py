@@ -1,6 +1,6 @@
 """What people and tools ask of the running controller, and what they may order."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from trafficfed.controller import Controller
@@ -17,6 +17,7 @@ from trafficfed.model import (
     ServiceKey,
     Source,
 )
+from trafficfed.observe.chain import PublishedAt, chain_view
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.operations import ControlRequest, UndoRequest
 from trafficfed.observe.showing import (
@@ -25,12 +26,14 @@ from trafficfed.observe.showing import (
     cluster_views,
     control_view,
     explain_view,
+    preview_view,
     refusal_view,
     service_view,
     survival_view,
 )
 from trafficfed.observe.stored import unknown_name
 from trafficfed.observe.views import (
+    ChainView,
     ControlsView,
     DoneView,
     EventsView,
@@ -38,6 +41,7 @@ from trafficfed.observe.views import (
     HeldView,
     LeadershipView,
     PlanView,
+    PreviewView,
     ProviderView,
     StatusView,
     VantageView,
@@ -45,6 +49,7 @@ from trafficfed.observe.views import (
 from trafficfed.ordering import Accept, Ordering
 from trafficfed.ports import Clock
 from trafficfed.steering.explain import explain
+from trafficfed.steering.foresight import foresee
 from trafficfed.steering.orders import Order, after, standing
 from trafficfed.survival import Survival
 from trafficfed.zones.brakes import Held
@@ -56,6 +61,10 @@ CLUSTER_ID = "cluster:"
 
 HUB_ID = HUB
 """The confirm id of a Suspect hub."""
+
+
+LOOKED_AT = 200
+"""Services that a preview decides anew: some milliseconds, however large the fleet."""
 
 
 STANDBY = "Standby"
@@ -225,6 +234,30 @@ class ControllerOperations:
         if self._propagation is not None:
             self._propagation.forget(cluster)
         return DoneView(message=f"cluster {cluster} is forgotten: all its endpoints leave")
+
+    def preview(self, wanted: ControlRequest | UndoRequest) -> PreviewView:
+        now_s = self._clock.now_s()
+        control, will, notes = self._ordering.would(wanted, now_s)
+        rows = self._controller.pipeline.table.rows.values()
+        foreseen = foresee(rows, self._clusters, control, will, now_s, LOOKED_AT)
+        return preview_view(wanted, control, foreseen, notes)
+
+    def chain(self, service: str) -> ChainView:
+        pipeline = self._controller.pipeline
+        parts = service.split("/")
+        row = self._rows().get(ServiceKey(*parts)) if len(parts) == len(ServiceKey.__struct_fields__) else None
+        if row is None:
+            raise ConfigError(f"{service}: no service has this key; write clusterset/namespace/name")
+        return chain_view(row, pipeline.records.evidence(row.key), self._standings(row.service.hostnames))
+
+    def _standings(self, names: Sequence[str]) -> Iterator[PublishedAt]:
+        for outlet, publisher in self._controller.publication.publishers:
+            changes = {change.name: change for change in publisher.pending().changes}
+            for name in names:
+                if is_in(name, outlet.zone.name):
+                    yield PublishedAt(
+                        provider=outlet.provider, name=name, sets=publisher.published(name), change=changes.get(name)
+                    )
 
     def controls(self) -> ControlsView:
         now_s = self._clock.now_s()

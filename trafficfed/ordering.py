@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from trafficfed.errors import ConfigError
 from trafficfed.model import OperatorControl, ServiceKey
 from trafficfed.observe.operations import ControlRequest, UndoRequest
@@ -60,6 +62,17 @@ class Ordering:
         control = self._standing(wanted, now_s)
         amiss = await self._accept(Undo(control.id))
         return _told(f"the {described(control)} has ended", amiss)
+
+    def would(
+        self, wanted: ControlRequest | UndoRequest, now_s: float
+    ) -> tuple[OperatorControl, Sequence[OperatorControl], Sequence[str]]:
+        """What an order would come to, without giving it: the control it is about, all that would be in force then, and
+        what to know about it. Raises as giving it would, but for who and why, which may be missing yet."""
+        if isinstance(wanted, UndoRequest):
+            control = self._standing(wanted, now_s)
+            return control, after(self._in_force(), Undo(control.id), now_s), ()
+        control = checked(self._meant(replace(wanted, why=wanted.why.strip() or "preview"), now_s), now_s)
+        return control, after(self._in_force(), control, now_s), self._notes(control, now_s)
 
     def _meant(self, wanted: ControlRequest, now_s: float) -> OperatorControl:
         if wanted.for_s < 0:

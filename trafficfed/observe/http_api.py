@@ -26,6 +26,8 @@ from trafficfed.observe.metrics import CONTENT_TYPE, Metrics
 from trafficfed.observe.operations import ControlRequest, Operations, UndoRequest
 from trafficfed.observe.origin import is_foreign
 from trafficfed.observe.stream import Stream
+from trafficfed.observe.views import AccessView
+from trafficfed.steering.geography import CONTINENTS
 from trafficfed.steering.orders import BadOrder
 
 _STATUS = {BadOrder: 400, ConfigError: 404, Unsafe: 409, Refused: 502, Transient: 503}
@@ -89,7 +91,7 @@ def application(
     names, served = frozenset(hosts), frozenset({*hosts, bound} - {""})
     guards = [_guard_host(served), _guard_origin(names), _guard_writes(token), _told]
     app = web.Application(middlewares=guards, client_max_size=_LONGEST_BODY)
-    api = _Handlers(operations, metrics)
+    api = _Handlers(operations, metrics, token)
     live = Live(stream or Stream(operations.status, SystemClock()))
     app.add_routes(live.routes())
     app.on_shutdown.append(live.close)
@@ -103,6 +105,9 @@ def application(
             web.get("/api/plan", api.plan),
             web.get("/api/controls", api.controls),
             web.get("/api/events", api.events),
+            web.get("/api/chain", api.chain),
+            web.get("/api/preview", api.preview),
+            web.get("/api/access", api.access),
             web.post("/api/control", api.control),
             web.post("/api/undo", api.undo),
             web.post("/api/confirm/{id}", api.confirm),
@@ -115,9 +120,10 @@ def application(
 class _Handlers:
     """One method a route."""
 
-    def __init__(self, operations: Operations, metrics: Metrics) -> None:
+    def __init__(self, operations: Operations, metrics: Metrics, token: str) -> None:
         self._operations = operations
         self._metrics = metrics
+        self._token = token
 
     async def livez(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -144,8 +150,8 @@ class _Handlers:
         host, client = request.query.get("host", ""), request.query.get("client", "")
         if not host:
             return _json(Failed("host is missing; ask for /api/explain?host=NAME&client=ADDRESS"), 400)
-        if client and not _is_ip(client):
-            return _json(Failed(f"client {client!r} is no IP address"), 400)
+        if client and not _is_ip(client) and not _is_country(client):
+            return _json(Failed(f"client {client!r} is no IP address, and no country's code of two letters"), 400)
         return _json(self._operations.explain(host.lower().removesuffix("."), client))
 
     async def plan(self, _: web.Request) -> web.Response:
@@ -165,6 +171,22 @@ class _Handlers:
         if not (after.isascii() and after.isdigit() and len(after) <= _DIGITS):
             return _json(Failed(f"after {after!r} is no count; leave it out, or say the last answer's seen"), 400)
         return _json(self._operations.events(int(after)))
+
+    async def chain(self, request: web.Request) -> web.Response:
+        return _json(self._operations.chain(request.query.get("service", "")))
+
+    async def preview(self, request: web.Request) -> web.Response:
+        """An order in the query's fields, or the ``id`` of a control to end. It is not given, so it needs no token."""
+        asked = dict(request.query)
+        kind: type[ControlRequest] | type[UndoRequest] = UndoRequest if "id" in asked else ControlRequest
+        try:
+            wanted = msgspec.convert(asked, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise BadOrder(f"the query is no {kind.__name__}: {error}") from None
+        return _json(self._operations.preview(wanted))
+
+    async def access(self, request: web.Request) -> web.Response:
+        return _json(AccessView(orders=_has_token(request, self._token)))
 
     async def control(self, request: web.Request) -> web.Response:
         return _json(await self._operations.control(await _body(request, ControlRequest)))
@@ -202,18 +224,20 @@ def _guard_origin(hosts: frozenset[str]) -> Middleware:
 
 
 def _guard_writes(token: str) -> Middleware:
-    wanted = f"Bearer {token}".encode()
-
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-        if request.method in ("GET", "HEAD") or hmac.compare_digest(given, wanted):
+        if request.method in ("GET", "HEAD") or _has_token(request, token):
             return await handler(request)
         answer = _json(Failed("this call needs the bearer token that the controller keeps in its state folder"), 401)
         answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
 
     return guard
+
+
+def _has_token(request: web.Request, token: str) -> bool:
+    given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+    return hmac.compare_digest(given, f"Bearer {token}".encode())
 
 
 @web.middleware
@@ -242,6 +266,10 @@ def _host_of(header: str) -> str:
     if header.startswith("["):
         return header[1:].partition("]")[0]
     return header.partition(":")[0].lower()
+
+
+def _is_country(text: str) -> bool:
+    return len(text) == 2 and text.upper() in CONTINENTS
 
 
 def _is_ip(text: str) -> bool:

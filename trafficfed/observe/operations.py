@@ -3,7 +3,16 @@
 from typing import Protocol
 
 from trafficfed.model import Value
-from trafficfed.observe.views import ControlsView, DoneView, EventsView, ExplainView, PlanView, StatusView
+from trafficfed.observe.views import (
+    ChainView,
+    ControlsView,
+    DoneView,
+    EventsView,
+    ExplainView,
+    PlanView,
+    PreviewView,
+    StatusView,
+)
 
 
 class ControlRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,7 +52,10 @@ class Operations(Protocol):
     def status(self) -> StatusView: ...
 
     def explain(self, host: str, client: str) -> ExplainView:
-        """Why the client with this address (empty = of unknown place) gets its answer for the host name."""
+        """Why the client with this address, or of this country (ISO 3166-1 alpha-2), gets its answer for the host name.
+
+        Empty = a client of unknown place.
+        """
         ...
 
     def plan(self) -> PlanView: ...
@@ -62,6 +74,14 @@ class Operations(Protocol):
 
     def controls(self) -> ControlsView:
         """The operator controls in force."""
+        ...
+
+    def chain(self, service: str) -> ChainView:
+        """What is known of one service (``clusterset/namespace/name``) beyond its status."""
+        ...
+
+    def preview(self, wanted: ControlRequest | UndoRequest) -> PreviewView:
+        """What an order would change, without giving it. Raises as giving it would."""
         ...
 
     async def control(self, wanted: ControlRequest) -> DoneView:

@@ -16,12 +16,15 @@ from trafficfed.model import (
     Verdict,
     Where,
 )
+from trafficfed.observe.operations import ControlRequest, UndoRequest
 from trafficfed.observe.views import (
     ChangeView,
     ClusterView,
     ControlView,
     ExplainView,
+    ForeseenView,
     LossView,
+    PreviewView,
     RefusalView,
     RuleView,
     ServiceView,
@@ -30,8 +33,13 @@ from trafficfed.observe.views import (
 )
 from trafficfed.steering.controls import cause, drain_of, freeze_of, in_force
 from trafficfed.steering.explain import Explanation
+from trafficfed.steering.foresight import Foresight
+from trafficfed.steering.orders import extent
 from trafficfed.steering.places import Place, degrees, place_of
 from trafficfed.survival import Survival
+
+PREVIEWED = 50
+"""Changes that a preview shows: more than anybody reads before giving an order."""
 
 Rtt = Callable[[str, str, str], float | None]
 """Newest latency in seconds of (service, cluster, address), None where it is not known."""
@@ -154,6 +162,30 @@ def survival_view(survival: Survival) -> SurvivalView:
         survives=survival.survives,
         losses=tuple(LossView(region=loss.region, why=loss.why) for loss in survival.losses),
         notes=survival.notes,
+    )
+
+
+def preview_view(
+    wanted: ControlRequest | UndoRequest, control: OperatorControl, foreseen: Foresight, notes: Sequence[str]
+) -> PreviewView:
+    """What an order would do, in words."""
+    what = f"{control.kind} of {extent(control.cluster, control.service)}"
+    return PreviewView(
+        order=f"end the {what}" if isinstance(wanted, UndoRequest) else what,
+        concerned=foreseen.concerned,
+        looked=foreseen.looked,
+        differs=len(foreseen.changes),
+        changes=tuple(
+            ForeseenView(
+                service=str(each.service),
+                where=where_text(each.where),
+                before=each.before,
+                after=each.after,
+                clusters=each.clusters,
+            )
+            for each in foreseen.changes[:PREVIEWED]
+        ),
+        notes=tuple(notes),
     )
 
 

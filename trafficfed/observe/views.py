@@ -276,6 +276,63 @@ class ExplainView(View, frozen=True, kw_only=True):
     lines: tuple[str, ...] = ()
 
 
+class ForeseenView(View, frozen=True, kw_only=True):
+    """What one kind of client of a service gets now, and what it would get, from which clusters."""
+
+    service: str
+    where: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+
+
+class PreviewView(View, frozen=True, kw_only=True):
+    """What an order would do. It may touch ``concerned`` services, the first ``looked`` of them were looked at;
+    ``changes`` are the first of ``differs`` changes; ``notes`` are what to know before giving it."""
+
+    order: str
+    concerned: int = 0
+    looked: int = 0
+    differs: int = 0
+    changes: tuple[ForeseenView, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class SeenView(View, frozen=True, kw_only=True):
+    """What one vantage saw last of one target, and how often in a row (counted no further than it matters)."""
+
+    vantage: str
+    cluster: str
+    address: str
+    passed: bool
+    at_s: float
+    in_a_row: int = 1
+    error: str = ""
+    rtt_s: float | None = None
+
+
+class PublishedView(View, frozen=True, kw_only=True):
+    """One record set of a service at a provider. ``state`` is published or pending."""
+
+    provider: str
+    record: str
+    state: str
+
+
+class ChainView(View, frozen=True, kw_only=True):
+    """One service beyond its status: what vantages saw, and what stands at each provider."""
+
+    service: str
+    observations: tuple[SeenView, ...] = ()
+    records: tuple[PublishedView, ...] = ()
+
+
+class AccessView(View, frozen=True, kw_only=True):
+    """Whether orders are taken from who asks."""
+
+    orders: bool
+
+
 class DoneView(View, frozen=True, kw_only=True):
     """What an order did, in a sentence or two."""
 

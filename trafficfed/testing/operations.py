@@ -10,7 +10,16 @@ from trafficfed.errors import ConfigError, TrafficfedError
 from trafficfed.observe.http_api import serving
 from trafficfed.observe.metrics import Gauges, Metrics
 from trafficfed.observe.operations import ControlRequest, UndoRequest
-from trafficfed.observe.views import ControlsView, DoneView, EventsView, ExplainView, PlanView, StatusView
+from trafficfed.observe.views import (
+    ChainView,
+    ControlsView,
+    DoneView,
+    EventsView,
+    ExplainView,
+    PlanView,
+    PreviewView,
+    StatusView,
+)
 
 
 class ScriptedOperations:
@@ -20,6 +29,9 @@ class ScriptedOperations:
         self.view = StatusView(owner="demo", at_s=1000.0)
         self.planned = PlanView(owner="demo")
         self.explanations: dict[tuple[str, str], ExplainView] = {}
+        self.chains: dict[str, ChainView] = {}
+        self.foreseen = PreviewView(order="drain of cluster eu")
+        self.previewed: list[ControlRequest | UndoRequest] = []
         self.reasons: tuple[str, ...] = ()
         self.failure: TrafficfedError | None = None
         self.orders: list[tuple[str, str]] = []
@@ -57,6 +69,18 @@ class ScriptedOperations:
         self._fail()
         self.orders.append(("forget", cluster))
         return DoneView(message=f"{cluster} is forgotten")
+
+    def chain(self, service: str) -> ChainView:
+        self._fail()
+        found = self.chains.get(service)
+        if found is None:
+            raise ConfigError(f"{service}: no service has this key")
+        return found
+
+    def preview(self, wanted: ControlRequest | UndoRequest) -> PreviewView:
+        self._fail()
+        self.previewed.append(wanted)
+        return self.foreseen
 
     def controls(self) -> ControlsView:
         self._fail()

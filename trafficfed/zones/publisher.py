@@ -174,6 +174,10 @@ class ZonePublisher:
         self._wake.set()
         return confirmed
 
+    def published(self, name: str) -> tuple[RecordSet, ...]:
+        """What stands at a name as far as is known, markers included."""
+        return self._desk.view.at(name)
+
     def pending(self) -> Pending:
         """What would be written now, without writing it."""
         return self._desk.preview(self._clock.monotonic_s())
@@ -382,9 +386,10 @@ class ZonePublisher:
         if self._written_while_scanning is not None:
             self._written_while_scanning.add(planned.name)
         since_s = max(0.0, now_s - event_at_s)
-        self._report(Published(self._name, self._zone.name, planned.name, result.outcome, since_s, result.message))
+        told = (self._name, self._zone.name, planned.name, result.outcome, since_s, result.message)
+        self._report(Published(*told, service=planned.service))
         if result.outcome is Outcome.DONE and planned.change:
-            self._verifier.expect(planned.change, event_at_s)
+            self._verifier.expect(planned.change, event_at_s, planned.service)
 
 
 def _in_sync(provider: Provider) -> Callable[[float], Awaitable[bool]] | None:

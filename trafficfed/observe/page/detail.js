@@ -41,7 +41,7 @@ function seen(chain, now_s) {
 
 function published(chain) {
   return chain.records.length ? table("Records", ["Provider", "Record", "State"], chain.records.map((one) => [
-    one.provider, one.record, badge(one.state, { published: "good", pending: "doubt", held: "bad" }[one.state] || "quiet")])) : null;
+    one.provider, one.record, badge(one.state, { published: "good", pending: "doubt" }[one.state] || "quiet")])) : null;
 }
 
 function providers(status, service) {

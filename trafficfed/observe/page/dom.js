@@ -34,11 +34,14 @@ export function badge(text, mood) {
   return el("span", { class: `badge ${mood}` }, el("span", { "aria-hidden": "true" }, `${sign} `), text);
 }
 
-// Replace what a node shows only where that is different, so that focus, selection and scrolling stay.
+const shown = new WeakMap();
+
+// Replace what a node shows only where that differs from what it was last told to show: focus, selection, scrolling and
+// what the user has unfolded stay.
 export function show(node, ...children) {
-  const fresh = node.cloneNode(false);
+  const fresh = el("div");
   fresh.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
-  if (node.isEqualNode(fresh)) return false;
+  if (shown.get(node)?.isEqualNode(fresh)) return;
+  shown.set(node, fresh.cloneNode(true));
   node.replaceChildren(...fresh.childNodes);
-  return true;
 }

@@ -1,9 +1,12 @@
 // The live page: one state, told by the controller, shown in parts.
 
+import { ask } from "./api.js";
+import { setUpAsk } from "./ask.js";
 import { badge, byId, el, show, table } from "./dom.js";
 import { detail } from "./detail.js";
 import { follow } from "./feed.js";
 import { drawMap } from "./map.js";
+import { controls, offerClusters, setUpEnding, setUpOrders } from "./orders.js";
 import { found, ServiceList } from "./services.js";
 import { timeline } from "./timeline.js";
 import { plural, span } from "./words.js";
@@ -11,6 +14,8 @@ import { plural, span } from "./words.js";
 const state = follow("/api/stream", () => draw());
 let chosen = decodeURIComponent(location.hash.replace(/^#service=/, ""));
 let drawn = "";
+let chain = null;
+let asked = "";
 
 const list = new ServiceList(byId("services"), (service) => choose(service));
 list.chosen = chosen;
@@ -38,7 +43,9 @@ function draw() {
   const service = state.services.get(chosen);
   drawPlaces(status, service);
   show(byId("events"), timeline(state.events, byId("only-selected").checked ? service : null));
-  if (service) show(byId("detail"), detail(service, status, now_s(), null));
+  show(byId("controls"), controls(status.controls));
+  offerClusters(byId("order").elements.cluster, status.clusters.map((one) => one.name));
+  if (service) drawDetail(service, status);
   else if (chosen) show(byId("detail"), el("p", { class: "quiet" }, `${chosen} is not there (any more).`));
 }
 
@@ -48,6 +55,23 @@ function drawServices() {
   list.set(shown);
   show(byId("services-count"), shown.length === all.length ? plural(all.length, "service")
     : `${shown.length.toLocaleString()} of ${plural(all.length, "service")}`);
+}
+
+// What the status does not tell is asked for once for each state of the service.
+async function drawDetail(service, status) {
+  const known = chain?.service === service.service ? chain : null;
+  show(byId("detail-title"), service.service);
+  show(byId("detail"), detail(service, status, now_s(), known));
+  const now = JSON.stringify([service, status.generation]);
+  if (asked === now) return;
+  asked = now;
+  byId("ask").elements.host.placeholder = service.hostnames[0] || "";
+  try {
+    chain = await ask("/api/chain", { service: service.service });
+  } catch {
+    chain = null; // the connection's state says why
+  }
+  if (chosen === service.service) show(byId("detail"), detail(service, status, now_s(), chain));
 }
 
 // The map is drawn anew only where something in it has changed: it is the largest part of the page.
@@ -86,6 +110,16 @@ function clusters(status) {
   ];
 }
 
+function offerNames() {
+  const names = [...state.services.values()].flatMap((one) => one.hostnames).slice(0, 200);
+  show(byId("hostnames"), names.map((name) => el("option", { value: name })));
+}
+
+setUpAsk(byId("ask"));
+setUpOrders(byId("order"));
+setUpEnding(byId("controls"));
+byId("ask").addEventListener("focusin", offerNames);
+byId("order").addEventListener("focusin", offerNames);
 byId("search").addEventListener("input", drawServices);
 byId("only-troubled").addEventListener("change", drawServices);
 byId("only-selected").addEventListener("change", draw);

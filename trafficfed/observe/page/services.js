@@ -2,7 +2,7 @@
 // the arrow keys, Page up and down, Home, End and Enter, or the mouse.
 
 import { el, badge } from "./dom.js";
-import { clustersOf, isTroubled, latency, plural } from "./words.js";
+import { clustersOf, isTroubled, latency } from "./words.js";
 
 const ROW = 52; // pixels, as in page.css
 const SPARE = 6; // rows above and below what can be seen
@@ -46,7 +46,7 @@ export class ServiceList {
     const [text, mood] = headline(service);
     const row = el("div", {
       id: `service-${at}`, class: at === this.at ? "row current" : "row", role: "option", "data-at": at,
-      "aria-selected": service.service === this.chosen, "aria-setsize": this.all.length, "aria-posinset": at + 1,
+      "aria-selected": String(service.service === this.chosen), "aria-setsize": this.all.length, "aria-posinset": at + 1,
     },
     el("span", { class: "name" }, service.service, el("small", {}, service.hostnames.join(", "))),
     el("span", { class: "where" }, clustersOf(service).join(", ") || "nowhere"),
@@ -96,7 +96,7 @@ export function headline(service) {
   if (service.frozen) return ["frozen", "doubt"];
   if (out) return [`${out} of ${service.targets.length} out`, "doubt"];
   if (isTroubled(service)) return ["drained in part", "doubt"];
-  return [`serving from ${plural(new Set(service.targets.map((one) => one.cluster)).size, "cluster")}`, "good"];
+  return ["serving", "good"];
 }
 
 const fastest = (service) => service.targets.reduce(

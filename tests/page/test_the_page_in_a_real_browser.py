@@ -1,0 +1,239 @@
+"""The live page in Chromium over a scripted controller: what it shows, what it must never do, and how it is used."""
+
+from collections.abc import Iterator
+
+import pytest
+from msgspec.structs import replace
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from trafficfed.observe.operations import ControlRequest
+from trafficfed.observe.views import (
+    ChainView,
+    ClusterView,
+    ControlView,
+    EventView,
+    ExplainView,
+    ForeseenView,
+    PreviewView,
+    PublishedView,
+    RefusalView,
+    RuleView,
+    SeenView,
+    ServiceView,
+    StatusView,
+    TargetView,
+)
+from trafficfed.testing.browsers import PHONE, Visit, chromium
+from trafficfed.testing.operations import ScriptedOperations, serving_in_a_thread
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+TOKEN = "t" * 43
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(2)>",
+    '"><svg onload=alert(3)>',
+    "javascript:alert(4)",
+    "</textarea></title><iframe srcdoc='<script>alert(5)</script>'>",
+    "{{7*7}}${7*7}\u202egnp.exe",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def operations() -> ScriptedOperations:
+    scripted = ScriptedOperations()
+    services = [service(f"default/shop/web-{number:04}") for number in range(3)]
+    scripted.view = status(*services)
+    scripted.chains = {one.service: ChainView(service=one.service) for one in services}
+    return scripted
+
+
+@pytest.fixture
+def url(operations: ScriptedOperations) -> Iterator[str]:
+    with serving_in_a_thread(operations, TOKEN) as address:
+        yield f"http://{address}/"
+
+
+@pytest.fixture
+def visit(browser: Browser, url: str) -> Iterator[Visit]:
+    """A visit that complained about nothing and asked nothing of any other place."""
+    visit = Visit(browser, url)
+    yield visit
+    visit.close()
+    assert visit.complaints == []
+    assert visit.places == {url.split("/")[2]}
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    return visit.page
+
+
+def service(key: str, *, us_serves: bool = True) -> ServiceView:
+    name = key.rpartition("/")[2]
+    eu = TargetView(cluster="eu", address="192.0.2.1", state="Serving", serving=True, rtt_s=0.012, since_s=900.0)
+    us = TargetView(
+        cluster="us",
+        address="198.51.100.1",
+        state="Serving" if us_serves else "NotServing",
+        serving=us_serves,
+        detail="" if us_serves else "fails its health check",
+    )
+    american = ("us", "198.51.100.1") if us_serves else ("eu", "192.0.2.1")
+    rules = (
+        RuleView(where="continent NA", answer=(american[1],), clusters=(american[0],)),
+        RuleView(where="any", answer=("192.0.2.1",), clusters=("eu",)),
+    )
+    return ServiceView(
+        service=key, hostnames=(f"{name}.fed.test",), steering=("geo",), serving=True, rules=rules, targets=(eu, us)
+    )
+
+
+def status(*services: ServiceView) -> StatusView:
+    eu = ClusterView(name="eu", freshness="Fresh", country="DE", latitude=50.1, longitude=8.7)
+    us = ClusterView(name="us", freshness="Fresh", country="US", latitude=38.9, longitude=-77.4)
+    return StatusView(owner="demo", at_s=1000.0, clusters=(eu, us), services=services)
+
+
+def hostile(text: str) -> StatusView:
+    """A status with the text in every place where something of a member, a user or an operator may stand."""
+    target = TargetView(cluster=text, address=text, state=text, serving=False, reason=text, detail=text)
+    rule = RuleView(where=f"continent {text}", answer=(text,), clusters=(text,), standby=(text,), reason=text)
+    shown = ServiceView(
+        service=text, hostnames=(text,), steering=(text,), targets=(target,), rules=(rule,), origin=(text,), frozen=text
+    )
+    return StatusView(
+        owner=text,
+        at_s=1000.0,
+        not_ready=(text,),
+        clusters=(ClusterView(name=text, freshness=text, region=text, reason=text, latitude=1.0, longitude=1.0),),
+        services=(shown,),
+        refusals=(RefusalView(cluster=text, object=text, reason=text, message=text),),
+        controls=(ControlView(id=text, kind=text, cluster=text, service=text, who=text, why=text),),
+        events=(EventView(at_s=1.0, kind=text, text=text, level=text),),
+    )
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_are_text_wherever_they_stand(
+    text: str, browser: Browser, url: str, operations: ScriptedOperations
+) -> None:
+    operations.view = hostile(text)
+    operations.chains[text] = ChainView(
+        service=text,
+        observations=(SeenView(vantage=text, cluster=text, address=text, passed=False, at_s=1.0, error=text),),
+        records=(PublishedView(provider=text, record=text, state=text),),
+    )
+    operations.explanations[text, ""] = ExplainView(
+        hostname=text, client="", service=text, where=text, answer=(text,), ttl=30, lines=(text,)
+    )
+    visit = Visit(browser, url)
+    page = visit.page
+    rows(page).get_by_role("option").click()
+    expect(page.get_by_role("heading", name="2. What is decided")).to_be_visible()
+    expect(page.locator("#detail")).to_contain_text(text)
+    page.get_by_label("Name", exact=True).fill(text)
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator("#asked li, #asked .bad")).not_to_have_count(0)
+    page.get_by_role("button", name="Preview").scroll_into_view_if_needed()
+    assert page.locator("iframe, img, object, embed, body script, body svg svg, [onload], [onerror]").count() == 0
+    assert page.locator("a[href]").count() == page.locator("a.skip").count()
+    assert visit.complaints == []
+    assert visit.places == {url.split("/")[2]}
+    visit.close()
+
+
+def test_a_change_is_seen_without_asking_again(page: Page, operations: ScriptedOperations) -> None:
+    rows(page).get_by_role("option", name="web-0001").click()
+    expect(page.locator("#map-caption")).to_contain_text("North America to us")
+    changed = service("default/shop/web-0001", us_serves=False)
+    event = EventView(at_s=1001.0, kind="Verdict", text="default/shop/web-0001: us is NotServing", level="warning")
+    kept = [one for one in operations.view.services if one.service != changed.service]
+    operations.view = replace(operations.view, services=(changed, *kept), events=(event,))
+    expect(rows(page).get_by_role("option", name="web-0001")).to_contain_text("1 of 2 out")
+    expect(page.locator("#map-caption")).to_contain_text("North America to eu")
+    expect(page.locator("#detail")).to_contain_text("fails its health check")
+    expect(page.locator("#events")).to_contain_text("us is NotServing")
+
+
+def test_thousands_of_services_are_a_few_rows_a_search_and_the_keys(
+    browser: Browser, url: str, operations: ScriptedOperations
+) -> None:
+    operations.view = status(*(service(f"default/shop/web-{number:04}") for number in range(5000)))
+    operations.chains["default/shop/web-4998"] = ChainView(service="default/shop/web-4998")
+    visit = Visit(browser, url)
+    page, shown = visit.page, rows(visit.page).get_by_role("option")
+    expect(page.locator("#services-count")).to_have_text("5,000 services")
+    assert shown.count() < 40
+    rows(page).focus()
+    page.keyboard.press("End")
+    expect(shown.last).to_contain_text("default/shop/web-4999")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="default/shop/web-4998")).to_be_visible()
+    assert shown.count() < 40
+    page.get_by_role("searchbox").fill("web-123 fed.test")
+    expect(page.locator("#services-count")).to_have_text("10 of 5,000 services")
+    expect(shown).to_have_count(10)
+    visit.close()
+    assert visit.complaints == []
+
+
+def test_an_order_is_previewed_allowed_by_the_token_and_confirmed(page: Page, operations: ScriptedOperations) -> None:
+    change = ForeseenView(
+        service="default/shop/web-0001", where="any", before=("192.0.2.1",), after=("198.51.100.1",), clusters=("us",)
+    )
+    operations.foreseen = PreviewView(
+        order="drain of cluster eu", concerned=3, looked=3, differs=1, changes=(change,), notes=("mind the gap",)
+    )
+    form = page.locator("#order")
+    form.get_by_label("Cluster").select_option("eu")
+    form.get_by_label("Who").fill("ann")
+    form.get_by_label("Why").fill("kernel upgrade")
+    form.get_by_role("button", name="Preview").click()
+    dialog = page.get_by_role("dialog", name="drain of cluster eu?")
+    expect(dialog).to_contain_text("mind the gap")
+    expect(dialog.get_by_role("row", name="default/shop/web-0001 any 192.0.2.1 198.51.100.1 us")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Yes, drain of cluster eu")).to_be_disabled()
+    page.keyboard.press("Escape")
+    allow(page, "x" * 43)
+    expect(page.get_by_role("alert")).to_have_text("This is not the controller's token.")
+    page.get_by_role("button", name="Cancel").click()
+    allow(page, TOKEN)
+    expect(page.get_by_role("button", name="Orders allowed")).to_be_visible()
+    assert operations.wanted == []
+    form.get_by_role("button", name="Preview").click()
+    page.get_by_role("button", name="Yes, drain of cluster eu").click()
+    expect(page.locator("#order-said")).to_have_text("drain of eu")
+    assert operations.wanted == [
+        ControlRequest(kind="drain", cluster="eu", who="ann", why="kernel upgrade", for_s=3600.0)
+    ]
+
+
+def rows(page: Page) -> Locator:
+    """The list of services."""
+    return page.get_by_role("listbox", name="Services")
+
+
+def allow(page: Page, token: str) -> None:
+    page.get_by_role("button", name="Read only: allow orders").click()
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button", name="Allow", exact=True).click()
+
+
+def test_a_phone_needs_no_sideways_scrolling_and_everything_has_a_name(browser: Browser, url: str) -> None:
+    visit = Visit(browser, f"{url}#service=default%2Fshop%2Fweb-0000", size=PHONE, dark=True)
+    expect(visit.page.get_by_role("heading", name="2. What is decided")).to_be_visible()
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    nameless = visit.page.locator("input, select, button").evaluate_all(
+        "all => all.filter(one => !one.labels?.length && !one.textContent.trim() && !one.ariaLabel).map(one => one.id)"
+    )
+    assert nameless == []
+    visit.close()
+    assert visit.complaints == []
