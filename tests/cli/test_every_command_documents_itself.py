@@ -11,7 +11,7 @@ from trafficfed.cli.commands import ALL
 from trafficfed.cli.group import trafficfed as group
 
 CONTROLS = {"drain", "undrain", "freeze", "unfreeze", "controls"}
-WITH_OUTPUT = {"plan", "explain", "status", "confirm", "forget", "version"} | CONTROLS
+WITH_OUTPUT = {"plan", "explain", "status", "confirm", "forget", "version", "events"} | CONTROLS
 
 
 def test_the_commands_are_those_of_the_manual() -> None:
@@ -46,7 +46,7 @@ def test_what_shows_something_can_show_it_to_programs(command: click.Command) ->
     if "--output" in options:
         kind = options["--output"].type
         assert isinstance(kind, click.Choice)
-        assert tuple(kind.choices) == ("table", "json", "yaml")
+        assert tuple(kind.choices) == ("table", "wide", "json", "yaml")
 
 
 def test_the_module_runs_as_the_command_does() -> None:

@@ -84,6 +84,15 @@ def test_the_hub_shows_what_is_in_force(web: World) -> None:
     web.wait_until(lambda: name not in copies(), 10, "the drain has left the hub")
 
 
+def test_a_drain_may_be_waited_for_until_no_cache_can_know_it(web: World) -> None:
+    web.apply("web", ttl="1")
+    web.wait_until(lambda: web.service("web")["ttl"] == 1, 10, "the TTL is taken in")
+    said = ordered(web, "drain", "eu", "--wait", "--timeout", "50s", "--why", "new nodes")
+    assert said.startswith("cluster eu is given out nowhere, and the TTL of ")
+    assert web.answers("web") == web.settled("web", "us", "ap")
+    web.apply("web")
+
+
 def test_the_users_own_service_tells_the_name_and_why_no_clients_come(web: World) -> None:
     def described() -> str:
         return web.clusters["eu"].kubectl("describe", "service", "-n", "shop", "web")

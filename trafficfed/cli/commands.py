@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from trafficfed.cli import steering_commands
-from trafficfed.cli.options import CONFIG, OUTPUT
+from trafficfed.cli.options import CONFIG, OUTPUT, SERVICE
 
 
 @click.command(short_help="Run the controller.")
@@ -118,6 +118,34 @@ def status(watch: bool, config: Path, output: str) -> int:
     return asking.status(config, output, watch=watch)
 
 
+@click.command(short_help="Show what happened lately.")
+@click.option("--follow", "-f", is_flag=True, help="Go on with what happens, until interrupted.")
+@SERVICE
+@click.option("--cluster", metavar="NAME", default="", help="What is about this cluster only.")
+@click.option("--warnings", is_flag=True, help="Warnings only.")
+@click.option("--last", "-n", type=click.IntRange(min=0), default=50, show_default=True, help="How many at most.")
+@CONFIG
+@OUTPUT
+def events(follow: bool, service: str, cluster: str, warnings: bool, last: int, config: Path, output: str) -> int:
+    """Show what happened lately: verdicts, decisions, publications, refusals, controls, and what became of clusters.
+
+    Asks the running controller, which remembers the last 200. A service's events are those of its names too.
+
+    \b
+    Ends with 0 when they were read, 3 without a controller.
+    \b
+    Examples:
+      trafficfed events --follow
+      trafficfed events --service shop/web --last 10
+      trafficfed events --warnings --output json | jq -r '.events[].text'
+    """
+    from trafficfed.cli import events as happened
+
+    return happened.events(
+        config, output, follow=follow, service=service, cluster=cluster, warnings=warnings, last=last
+    )
+
+
 @click.command(short_help="Let one held change go on.")
 @click.argument("confirm_id", metavar="ID")
 @CONFIG
@@ -207,6 +235,7 @@ ALL: tuple[click.Command, ...] = (
     plan,
     explain,
     status,
+    events,
     *steering_commands.ALL,
     confirm,
     forget,

@@ -21,10 +21,10 @@ CONFIG: Decorator = click.option(
 OUTPUT: Decorator = click.option(
     "--output",
     "-o",
-    type=click.Choice(["table", "json", "yaml"]),
+    type=click.Choice(["table", "wide", "json", "yaml"]),
     default="table",
     show_default=True,
-    help="How to write what was found.",
+    help="How to write what was found; wide has more and cuts nothing.",
 )
 SERVICE: Decorator = click.option(
     "--service", "-s", metavar="NAME", default="", help="This service only: namespace/name, or a hostname of it."

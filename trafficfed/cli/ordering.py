@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from trafficfed.cli.asking import last_table
-from trafficfed.cli.configured import settings_of
+from trafficfed.cli.configured import note, settings_of
 from trafficfed.cli.controller import Controller
 from trafficfed.cli.failures import EXIT_UNREACHABLE, Unreachable
 from trafficfed.cli.output import Screen, write
@@ -19,22 +19,47 @@ from trafficfed.observe.views import ControlsView, DoneView
 
 def control(config: Path, kind: str, cluster: str, service: str, *, for_: str, why: str, who: str, output: str) -> int:
     """Bring a control into force."""
+    write(_control(config, kind, cluster, service, for_=for_, why=why, who=who), output, Screen.of_terminal(os.environ))
+    return 0
+
+
+def drain(
+    config: Path, cluster: str, service: str, *, for_: str, why: str, who: str, output: str, timeout: str = ""
+) -> int:
+    """Take a cluster out, and with a ``timeout`` wait until nobody can be sent there any more."""
+    timeout_s = seconds(timeout, "--timeout")
+    done = _control(config, "drain", cluster, service, for_=for_, why=why, who=who)
+    if timeout_s:
+        note(done.message)
+        done = DoneView(message=_waited(config, cluster, service, timeout_s))
+    write(done, output, Screen.of_terminal(os.environ))
+    return 0
+
+
+def _waited(config: Path, cluster: str, service: str, timeout_s: float) -> str:
+    from trafficfed.cli.draining import Draining
+    from trafficfed.clock import SystemClock
+
+    return Draining(settings_of(config), SystemClock()).wait(cluster, service, timeout_s)
+
+
+def _control(config: Path, kind: str, cluster: str, service: str, *, for_: str, why: str, who: str) -> DoneView:
     wanted = ControlRequest(
-        kind=kind, cluster=cluster, service=service, who=who or _user(), why=why, for_s=seconds(for_)
+        kind=kind, cluster=cluster, service=service, who=who or _user(), why=why, for_s=seconds(for_, "--for")
     )
-    return _order(config, "/api/control", wanted, output)
+    return _order(config, "/api/control", wanted)
 
 
 def undo(config: Path, kind: str, cluster: str, service: str, output: str) -> int:
     """End a control before its time."""
-    return _order(config, "/api/undo", UndoRequest(kind=kind, cluster=cluster, service=service), output)
-
-
-def _order(config: Path, path: str, wanted: ControlRequest | UndoRequest, output: str) -> int:
-    settings = settings_of(config)
-    done = Controller(settings.api).send(path, wanted, DoneView, api_token.read(settings.state_dir))
+    done = _order(config, "/api/undo", UndoRequest(kind=kind, cluster=cluster, service=service))
     write(done, output, Screen.of_terminal(os.environ))
     return 0
+
+
+def _order(config: Path, path: str, wanted: ControlRequest | UndoRequest) -> DoneView:
+    settings = settings_of(config)
+    return Controller(settings.api).send(path, wanted, DoneView, api_token.read(settings.state_dir))
 
 
 def controls(config: Path, output: str) -> int:
@@ -64,7 +89,7 @@ def check_extent(cluster: str, service: str, *, everything: bool) -> None:
         raise ConfigError("say what is meant: a cluster, --service NAME, or --all")
 
 
-def seconds(text: str) -> float:
+def seconds(text: str, option: str) -> float:
     """A time as people write it, 0 where nothing is written. Raises ConfigError."""
     if not text:
         return 0.0
@@ -73,7 +98,7 @@ def seconds(text: str) -> float:
     except ValueError:
         found = 0.0
     if not found:
-        raise ConfigError(f"--for {text}: is no time; write it like 90s, 30m or 2h")
+        raise ConfigError(f"{option} {text}: is no time; write it like 90s, 30m or 2h")
     return found
 
 

@@ -47,11 +47,12 @@ def write(view: View, output: str, screen: Screen) -> None:
 
 
 def encoded(view: View, output: str, screen: Screen) -> str:
-    """A view as table, json or yaml; ends with a line break."""
+    """A view as table, wide (with all that is known, nothing cut), json or yaml; ends with a line break."""
     if output == "json":
         return msgspec.json.format(msgspec.json.encode(view), indent=2).decode() + "\n"
     if output == "yaml":
         import yaml
 
         return yaml.safe_dump(msgspec.to_builtins(view), sort_keys=False, allow_unicode=True)
-    return "".join(f"{line}\n" for line in page(view, screen.width, screen.paint))
+    wide = output == "wide"
+    return "".join(f"{line}\n" for line in page(view, 0 if wide else screen.width, screen.paint, wide=wide))

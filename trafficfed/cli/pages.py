@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
-from trafficfed.cli.tables import Cell, Paint, clean, cut, table
+from trafficfed.cli.sheet import STYLES, Sheet, clock, duration, milliseconds, moment, styled
+from trafficfed.cli.tables import Cell, Paint, clean
 from trafficfed.observe.views import (
     ChangeView,
     ControlsView,
     ControlView,
     DoneView,
+    EventsView,
+    EventView,
     ExplainView,
     HeldView,
     PlanView,
@@ -23,57 +25,13 @@ from trafficfed.observe.views import (
     View,
 )
 
-_STYLES = {
-    "Serving": "good",
-    "NotServing": "bad",
-    "Unknown": "doubt",
-    "Fresh": "good",
-    "Stale": "doubt",
-    "Suspect": "bad",
-    "Ready": "good",
-    "Feeding": "good",
-    "Loading": "doubt",
-    "Failing": "bad",
-    "create": "good",
-    "update": "doubt",
-    "delete": "bad",
-    "apply": "good",
-    "release": "doubt",
-}
+_KIND = 16
+"""Width of the longest kind of event."""
 
 
-class _Page:
-    """The parts all pages share: a width and colours."""
-
-    def __init__(self, width: int, paint: Paint) -> None:
-        self.width = width
-        self.paint = paint
-
-    def table(self, titles: Sequence[str], rows: Sequence[Sequence[str | Cell]], indent: str = "") -> Iterator[str]:
-        yield from table(titles, rows, self.width, self.paint, indent)
-
-    def section(self, title: str, titles: Sequence[str], rows: Sequence[Sequence[str | Cell]]) -> Iterator[str]:
-        if rows:
-            yield ""
-            yield self.paint(title, "title")
-            yield from self.table(titles, rows)
-
-    def text(self, *parts: str | Cell) -> str:
-        """One line of styled parts, cut to the width as a whole."""
-        left = self.width
-        shown = []
-        for part in parts:
-            cell = part if isinstance(part, Cell) else Cell(part)
-            text = cut(clean(cell.text), left)
-            shown.append(self.paint(text, cell.style))
-            if self.width and (left := left - len(text)) <= 0:
-                break
-        return "".join(shown)
-
-
-def page(view: View, width: int, paint: Paint) -> Iterator[str]:
-    """The lines of a view's page, none longer than ``width`` (0 = any)."""
-    sheet = _Page(width, paint)
+def page(view: View, width: int, paint: Paint, *, wide: bool = False) -> Iterator[str]:
+    """The lines of a view's page, none longer than ``width`` (0 = any); ``wide``: with all that is known."""
+    sheet = Sheet(width, paint, wide=wide)
     match view:
         case StatusView():
             yield from _status(view, sheet)
@@ -83,13 +41,15 @@ def page(view: View, width: int, paint: Paint) -> Iterator[str]:
             yield from _explain(view, sheet)
         case ControlsView():
             yield from _controls(view, sheet)
+        case EventsView():
+            yield from event_lines(view.events, sheet)
         case DoneView(message=text) | VersionView(version=text):
             yield clean(text)
         case _:
             raise TypeError(f"{type(view).__name__} has no page")
 
 
-def _status(view: StatusView, sheet: _Page) -> Iterator[str]:
+def _status(view: StatusView, sheet: Sheet) -> Iterator[str]:
     yield sheet.text(Cell(view.owner, "title"), *_standing(view), f"  generation {view.generation}, term {view.term}")
     for reason in view.not_ready:
         yield sheet.text("  ", reason)
@@ -100,7 +60,7 @@ def _status(view: StatusView, sheet: _Page) -> Iterator[str]:
         [
             (
                 each.name,
-                _styled(each.freshness),
+                styled(each.freshness),
                 duration(each.age_s),
                 each.region,
                 each.clusterset,
@@ -116,7 +76,7 @@ def _status(view: StatusView, sheet: _Page) -> Iterator[str]:
     yield from _rest_of_status(view, sheet)
 
 
-def _leadership(view: StatusView, sheet: _Page) -> Iterator[str]:
+def _leadership(view: StatusView, sheet: Sheet) -> Iterator[str]:
     if (among := view.leadership) is not None:
         role = (
             Cell("leads", "good") if among.leads else Cell(among.standing, "doubt" if among.standing == "alone" else "")
@@ -148,40 +108,56 @@ def _standing(view: StatusView) -> tuple[str | Cell, ...]:
     return ("  ", Cell("ready", "good") if view.ready else Cell("not ready", "bad"))
 
 
-def _service(service: ServiceView, now_s: float, sheet: _Page) -> Iterator[str]:
+def _service(service: ServiceView, now_s: float, sheet: Sheet) -> Iterator[str]:
     yield ""
     state = Cell("serving", "good") if service.serving else Cell("nothing serves", "bad")
     frozen = Cell(f"  frozen {service.frozen}" if service.frozen else "", "doubt")
     facts = f"  {','.join(service.steering)}  TTL {service.ttl} s  "
     yield sheet.text(Cell(service.service, "title"), f"  {', '.join(service.hostnames)}", facts, state, frozen)
+    if sheet.wide:
+        yield sheet.text(f"  declared by {', '.join(service.origin) or 'nobody any more'}")
+        yield sheet.text(f"  answer changed {moment(service.changed_s) if service.changed_s else 'never'}")
     rules = [
-        (rule.where, ", ".join(rule.answer) or "nothing", ", ".join(rule.clusters), " > ".join(rule.standby))
+        (
+            rule.where,
+            ", ".join(rule.answer) or "nothing",
+            ", ".join(rule.clusters),
+            " > ".join(rule.standby),
+            *((rule.reason,) if sheet.wide else ()),
+        )
         for rule in service.rules
     ]
-    yield from sheet.table(("CLIENTS", "ANSWER", "FROM", "STANDBY"), rows=rules, indent="  ")
+    titles = ("CLIENTS", "ANSWER", "FROM", "STANDBY", *(("WHY",) if sheet.wide else ()))
+    yield from sheet.table(titles, rows=rules, indent="  ")
+    more = ("TIER", "SERVES", "SINCE (UTC)") if sheet.wide else ()
     yield from sheet.table(
-        ("CLUSTER", "ADDRESS", "STATE", "SINCE", "RTT", "WEIGHT", "READY", "NOTE"),
-        rows=[_target(target, now_s) for target in service.targets],
+        ("CLUSTER", "ADDRESS", "STATE", "SINCE", "RTT", "WEIGHT", "READY", *more, "NOTE"),
+        rows=[_target(target, now_s, wide=sheet.wide) for target in service.targets],
         indent="  ",
     )
 
 
-def _target(target: TargetView, now_s: float) -> tuple[str | Cell, ...]:
+def _target(target: TargetView, now_s: float, *, wide: bool) -> tuple[str | Cell, ...]:
     held = "" if target.serving == (target.state == "Serving") else " kept in" if target.serving else " held out"
     note = ": ".join(part for part in (target.reason, target.detail) if part)
     return (
         target.cluster,
         target.address,
-        Cell(target.state + held, _STYLES.get(target.state, "")),
+        Cell(target.state + held, STYLES.get(target.state, "")),
         duration(now_s - target.since_s) if target.since_s else "",
         "" if target.rtt_s is None else milliseconds(target.rtt_s),
         str(target.weight),
         "" if target.ready is None else str(target.ready),
+        *((str(target.tier), "yes" if target.serving else "no", _when(target.since_s)) if wide else ()),
         f"drained; {note}" if target.drained else note,
     )
 
 
-def _rest_of_status(view: StatusView, sheet: _Page) -> Iterator[str]:
+def _when(at_s: float) -> str:
+    return moment(at_s) if at_s else ""
+
+
+def _rest_of_status(view: StatusView, sheet: Sheet) -> Iterator[str]:
     yield from _refusals(view.refusals, sheet)
     yield from _held(view.held, sheet)
     yield from sheet.section(
@@ -191,22 +167,27 @@ def _rest_of_status(view: StatusView, sheet: _Page) -> Iterator[str]:
         "Providers",
         ("NAME", "KIND", "ZONE", "STATE", "NAMES", "PENDING", "MESSAGE"),
         [
-            (each.name, each.kind, each.zone, _styled(each.state), str(each.names), str(each.pending), each.message)
+            (each.name, each.kind, each.zone, styled(each.state), str(each.names), str(each.pending), each.message)
             for each in view.providers
         ],
     )
     yield from _survival(view.survival, sheet)
-    yield from sheet.section(
-        "Events",
-        ("TIME", "WHAT", ""),
-        [
-            (clock(event.at_s), Cell(event.kind, "doubt" if event.level == "warning" else ""), event.text)
-            for event in view.events
-        ],
-    )
+    yield from sheet.section("Events", ("TIME", "WHAT", ""), [_event(event, wide=sheet.wide) for event in view.events])
 
 
-def _refusals(refusals: Sequence[RefusalView], sheet: _Page) -> Iterator[str]:
+def _event(event: EventView, *, wide: bool) -> tuple[str, Cell, str]:
+    when = moment(event.at_s) if wide else clock(event.at_s)
+    return when, Cell(event.kind, "doubt" if event.level == "warning" else ""), event.text
+
+
+def event_lines(events: Sequence[EventView], sheet: Sheet) -> Iterator[str]:
+    """One line an event, in columns that stay where they are when more events follow."""
+    for event in events:
+        when, kind, text = _event(event, wide=sheet.wide)
+        yield sheet.text(f"{when}  ", Cell(f"{kind.text:<{_KIND}}", kind.style), "  ", text)
+
+
+def _refusals(refusals: Sequence[RefusalView], sheet: Sheet) -> Iterator[str]:
     yield from sheet.section(
         "Refused",
         ("CLUSTER", "OBJECT", "REASON", "MESSAGE"),
@@ -214,13 +195,13 @@ def _refusals(refusals: Sequence[RefusalView], sheet: _Page) -> Iterator[str]:
     )
 
 
-def _survival(survival: Sequence[SurvivalView], sheet: _Page) -> Iterator[str]:
+def _survival(survival: Sequence[SurvivalView], sheet: Sheet) -> Iterator[str]:
     yield from sheet.section(
         "Failover", ("",), [(Cell(each.text, "doubt" if each.losses else ""),) for each in survival]
     )
 
 
-def _held(held: Sequence[HeldView], sheet: _Page) -> Iterator[str]:
+def _held(held: Sequence[HeldView], sheet: Sheet) -> Iterator[str]:
     yield from sheet.section(
         "Held (trafficfed confirm ID lets one go on)",
         ("ID", "PROVIDER", "ZONE", "CLUSTER", "MESSAGE"),
@@ -244,21 +225,21 @@ def _control(control: ControlView, now_s: float) -> tuple[str | Cell, ...]:
     )
 
 
-def _controls(view: ControlsView, sheet: _Page) -> Iterator[str]:
+def _controls(view: ControlsView, sheet: Sheet) -> Iterator[str]:
     if not view.controls:
         yield "no operator control is in force"
     else:
         yield from sheet.table(_CONTROL_TITLES, [_control(each, view.at_s) for each in view.controls])
 
 
-def _plan(view: PlanView, sheet: _Page) -> Iterator[str]:
+def _plan(view: PlanView, sheet: Sheet) -> Iterator[str]:
     yield sheet.text(Cell(view.owner, "title"), f"  {_summary(view) or 'nothing would change'}")
     for change in view.changes:
         yield from _change(change, sheet)
     yield from sheet.section(
         "In the members",
         ("ACTION", "CLUSTER", "OBJECT", "WHY"),
-        [(_styled(each.action), each.cluster, each.object, each.reason) for each in view.copies],
+        [(styled(each.action), each.cluster, each.object, each.reason) for each in view.copies],
     )
     yield from _held(view.held, sheet)
     yield from _refusals(view.refusals, sheet)
@@ -275,11 +256,11 @@ def _summary(view: PlanView) -> str:
     return ", ".join((*of_names, *of_copies))
 
 
-def _change(change: ChangeView, sheet: _Page) -> Iterator[str]:
+def _change(change: ChangeView, sheet: Sheet) -> Iterator[str]:
     held = f"  held: trafficfed confirm {change.confirm_id}" if change.confirm_id else ""
     place = f"  {change.name}  at {change.provider} in {change.zone}"
     yield ""
-    yield sheet.text(Cell(change.action, _STYLES[change.action]), place, Cell(held, "doubt"))
+    yield sheet.text(Cell(change.action, STYLES[change.action]), place, Cell(held, "doubt"))
     for record in change.before:
         if record not in change.after:
             yield sheet.text(Cell("  - ", "bad"), record)
@@ -289,7 +270,7 @@ def _change(change: ChangeView, sheet: _Page) -> Iterator[str]:
         yield sheet.text("    ", Cell(change.reason, "dim"))
 
 
-def _explain(view: ExplainView, sheet: _Page) -> Iterator[str]:
+def _explain(view: ExplainView, sheet: Sheet) -> Iterator[str]:
     count = f", {view.pick} at a time" if 0 < view.pick < len(view.answer) else ""
     who = view.client or "of unknown place"
     yield sheet.text(Cell(view.hostname, "title"), f"  for client {who}", "" if view.live else "  (last table on disk)")
@@ -300,33 +281,3 @@ def _explain(view: ExplainView, sheet: _Page) -> Iterator[str]:
     yield ""
     for why in view.lines:
         yield sheet.text("  ", why)
-
-
-def _styled(word: str) -> Cell:
-    return Cell(word, _STYLES.get(word, ""))
-
-
-def duration(seconds: float) -> str:
-    """A length of time in its largest whole unit.
-
-    >>> duration(5.2), duration(125), duration(7300), duration(200000)
-    ('5s', '2m', '2h', '2d')
-    """
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= size:
-            return f"{int(seconds // size)}{unit}"
-    return f"{int(max(0.0, seconds))}s"
-
-
-def milliseconds(seconds: float) -> str:
-    """A latency with three digits that matter.
-
-    >>> milliseconds(0.0123456), milliseconds(0.25)
-    ('12.3 ms', '250 ms')
-    """
-    return f"{seconds * 1000:.3g} ms"
-
-
-def clock(at_s: float) -> str:
-    """A moment as time of day, in UTC."""
-    return datetime.fromtimestamp(at_s, UTC).strftime("%H:%M:%S")

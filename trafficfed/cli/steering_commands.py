@@ -13,24 +13,36 @@ from trafficfed.cli.options import CONFIG, FOR, OUTPUT, SERVICE, WHO, WHY
 @FOR
 @WHY
 @WHO
+@click.option("--wait", is_flag=True, help="End only when nobody can be sent there any more.")
+@click.option(
+    "--timeout", metavar="TIME", default="10m", show_default=True, help="With --wait: the longest to wait, 90s or 30m."
+)
 @CONFIG
 @OUTPUT
-def drain(cluster: str, service: str, for_: str, why: str, who: str, config: Path, output: str) -> int:
+def drain(
+    cluster: str, service: str, for_: str, why: str, who: str, wait: bool, timeout: str, config: Path, output: str
+) -> int:
     """Take a CLUSTER's endpoints out of the answers, of all services or of one.
 
-    What is drained is given out only where nothing else serves: a drain never empties an answer. Draining what is
-    drained already replaces reason and time.
+      What is drained is given out only where nothing else serves: a drain never empties an answer. Draining what is
+      drained already replaces reason and time.
 
-    \b
-    Ends with 0 when done, 2 where no such cluster or service is known, 3 without a controller.
-    \b
-    Examples:
-      trafficfed drain eu --for 2h --why "kernel upgrade"
-      trafficfed drain eu --service shop/web --why "bad release"
+      With --wait it ends when no authority gives the cluster out any more and the answers' TTL has passed thrice since:
+      then the cluster may be taken down. The drain stays where that is not so in time.
+
+      \b
+      Ends with 0 when done, 1 where --wait was not over in time, 2 where no such cluster or service is known,
+    3 without a controller.
+      \b
+      Examples:
+        trafficfed drain eu --for 2h --why "kernel upgrade"
+        trafficfed drain eu --service shop/web --why "bad release"
+    trafficfed drain eu --wait --timeout 30m --why "new nodes" && kubectl --context eu drain node-1
     """
     from trafficfed.cli import ordering
 
-    return ordering.control(config, "drain", cluster, service, for_=for_, why=why, who=who, output=output)
+    until = timeout if wait else ""
+    return ordering.drain(config, cluster, service, for_=for_, why=why, who=who, output=output, timeout=until)
 
 
 @click.command(short_help="End a cluster's drain.")
