@@ -72,7 +72,10 @@ class RefusalCleared(Value, frozen=True):
 
 
 class Published(Value, frozen=True):
-    """One name's change ended at one provider, ``since_event_s`` after the event that caused it arrived."""
+    """One name's change ended at one provider, ``since_event_s`` after the event that caused it arrived.
+
+    ``service`` is the key of whose name it is, as text; empty where that is not known.
+    """
 
     provider: str
     zone: str
@@ -80,6 +83,7 @@ class Published(Value, frozen=True):
     outcome: Outcome
     since_event_s: float
     message: str = ""
+    service: str = ""
 
 
 class Verified(Value, frozen=True):
@@ -90,6 +94,7 @@ class Verified(Value, frozen=True):
     name: str
     right: bool
     since_event_s: float
+    service: str = ""
 
 
 class Braked(Value, frozen=True):

@@ -3,12 +3,15 @@
 Two regions on real API servers, one of them the hub, with the zone at BIND as the third elector.
 """
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
 
+from trafficfed.testing import promql
 from trafficfed.testing.hubs import apply, get, policy
 from trafficfed.testing.pages import ROOT, code, page, pages
 from trafficfed.testing.processes import free_port
@@ -23,6 +26,18 @@ NAME = re.compile(r"\btrafficfed_[a-z0-9_]+")
 PACKAGES = {"trafficfed_healthchecks", "trafficfed_providers"}
 CREATED = "_created"
 """What the client library adds to each counter and histogram: when it began to count."""
+QUIET = {
+    "First certificate ends in",
+    "From an endpoint's death to the provider's answer",
+    "From an endpoint's death to the authorities' right answer",
+    "Refused objects",
+    "Refusals",
+    "Age of the oldest change not made",
+    "Brakes",
+    "Failures and wrong answers",
+    "Services that do not serve here",
+    "Changes of freshness, impossible probes",
+}
 OF_HISTOGRAMS = re.compile(r"_(bucket|count|sum)$")
 
 
@@ -33,14 +48,16 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
         hub = fleet.regions["eu"].cluster
         settings = {"apiVersion": "v1", "kind": "ConfigMap", "name": "settings"}
         metadata = {"namespace": NAMESPACE, "name": "settings"}
+        config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"colour": "blue"}}
         apply(
             hub,
-            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"colour": "blue"}},
+            config_map,
             policy(NAMESPACE, "us", settings, placement={"clusterAffinity": {"clusterNames": ["us"]}}),
         )
         fleet.settle("web")
         path = f"/api/v1/namespaces/{NAMESPACE}/configmaps/settings"
         fleet.wait_until(lambda: bool(get(fleet.regions["us"].cluster, path)), 20.0, "the hub's object is in us")
+        apply(hub, {**config_map, "data": {"colour": "green"}})
         yield fleet
 
 
@@ -111,6 +128,19 @@ def test_what_a_runbook_asks_can_be_asked(prometheus: Prometheus, name: str) -> 
             prometheus.query(fence.text)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "deploy" / "grafana").glob("*.json")), ids=lambda path: path.stem)
+def test_panels_show_something_of_a_fleet_that_is_well(prometheus: Prometheus, path: Path) -> None:
+    """Save those of what is not there: objects refused, changes held, certificates, a takeover, a failure."""
+    chosen = {"cluster": "us", "service": f"default/{NAMESPACE}/web"}
+    board = json.loads(path.read_text())
+    empty = {
+        panel["title"]
+        for panel, target in promql.targets(board)
+        if not prometheus.query(promql.filled(target["expr"], **chosen))
+    }
+    assert empty <= QUIET
+
+
 def test_a_fleet_that_is_well_alerts_nobody_and_one_that_fails_over_does(
     prometheus: Prometheus, fleet: Regions
 ) -> None:
@@ -123,5 +153,7 @@ def test_a_fleet_that_is_well_alerts_nobody_and_one_that_fails_over_does(
     assert (alert["alertname"], alert["cluster"]) == ("TrafficfedFailoverHappened", "eu")
     assert prometheus.value('max(trafficfed_cluster_sole_services{cluster="us"})') == 1
     assert prometheus.value("max(trafficfed_unserved_services)") == 0
+    took = prometheus.value('sum(trafficfed_failure_to_verified_seconds_count{provider="bind"})')
+    assert took == 1, "BIND's answer was right once after one death"
     region.start_backend()
     prometheus.wait_until(lambda: prometheus.firing() == [], "it ends when eu serves again")

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from trafficfed.model import Refusal, Row, Source, Value
 from trafficfed.observe import exposition, series, totals
 from trafficfed.observe.certificates import Certificates
+from trafficfed.observe.deaths import Deaths
 from trafficfed.observe.outlets import OutletState, of_outlets
 from trafficfed.reports import (
     Braked,
@@ -26,6 +27,8 @@ from trafficfed.reports import (
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # The target is 50 ms from event to answer, so buckets are dense around it; the tail is a provider's rate limits.
 PUBLICATION_S = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0)
+# With the defaults a death is known 2 to 15 s after it; a test that hurries takes one.
+FAILOVER_S = (0.25, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0, 300.0)
 # A region is under 2 ms away, a continent under 50, the far side of the earth about 300; 3 s is the default timeout.
 RTT_S = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 1.0, 3.0)
 # A probe later than half the suspicion interval (1 s) makes a failover late.
@@ -55,6 +58,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._probes = series.LastProbes()
         self._certificates = Certificates()
+        self._deaths = Deaths()
         self._refused: set[Refusal] = set()
         self._bound: dict[tuple[str, str], tuple[Counter, Counter, Histogram]] = {}
         self._make_counters()
@@ -92,6 +96,18 @@ class Metrics:
         self.verified = self._histogram(
             "event_to_verified", "From an event's arrival to the authority's right answer.", PUBLICATION_S, "provider"
         )
+        self.death_published = self._histogram(
+            "failure_to_publication",
+            "From an endpoint's first failed probe to the provider's answer.",
+            FAILOVER_S,
+            "provider",
+        )
+        self.death_verified = self._histogram(
+            "failure_to_verified",
+            "From an endpoint's first failed probe to the authority's right answer.",
+            FAILOVER_S,
+            "provider",
+        )
         self.rtt = self._histogram("probe_rtt", "Kernel round-trip time of probes.", RTT_S, "cluster", "vantage")
         self.lateness = self._histogram("probe_lateness", "How late a probe started.", LATENESS_S)
 
@@ -116,6 +132,7 @@ class Metrics:
                 self._verified(event)
             case VerdictChanged(after=after):
                 self.verdicts.labels(after.cluster, after.state).inc()
+                self._deaths.judged(event)
             case Decided(cause=cause):
                 self.decisions.labels(cause).inc()
             case ClusterChanged():
@@ -137,6 +154,7 @@ class Metrics:
             rtt.observe(seen.rtt_s)
         self._probes.take(seen)
         self._certificates.take(seen)
+        self._deaths.seen(seen)
 
     def _bind(self, cluster: str, vantage: str) -> tuple[Counter, Counter, Histogram]:
         """The series of one place, looked up once: probes are what the controller sees most of."""
@@ -149,6 +167,8 @@ class Metrics:
         self.changes.labels(event.provider, event.outcome).inc()
         if event.outcome == "Done":
             self.published.labels(event.provider).observe(event.since_event_s)
+            if (took_s := self._deaths.published(event)) is not None:
+                self.death_published.labels(event.provider).observe(took_s)
 
     def _verified(self, event: Verified) -> None:
         # Both series are there from the first on: a rate sees nothing of a series that begins with its first event.
@@ -156,6 +176,8 @@ class Metrics:
         (right if event.right else wrong).inc()
         if event.right:
             self.verified.labels(event.provider).observe(event.since_event_s)
+            if (took_s := self._deaths.verified(event)) is not None:
+                self.death_verified.labels(event.provider).observe(took_s)
 
     def _refusal(self, event: ServiceRefused | RefusalCleared) -> None:
         refusal = event.refusal
@@ -199,7 +221,9 @@ class Metrics:
 
     def _families(self, rows: Collection[Row], now: Gauges, counted: totals.Totals) -> Iterator[exposition.Family]:
         sources = tuple(now.sources)
-        self._probes.keep({str(row.key) for row in rows})
+        services = {str(row.key) for row in rows}
+        self._probes.keep(services)
+        self._deaths.keep(services)
         self._certificates.keep(rows)
         yield from (*series.of_rows(rows), *self._probes.families(), self._certificates.of_services())
         yield from counted.families([source.cluster for source in sources])

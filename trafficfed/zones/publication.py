@@ -65,13 +65,14 @@ class Publication:
                 publisher.want(self._wish(key, row, outlet, provider, leaving, event_at_s))
         for outlet, is_followed in self._fed:
             if is_followed():
-                self._report_fed(outlet, names, event_at_s)
+                self._report_fed(outlet, names, event_at_s, str(key))
 
-    def _report_fed(self, outlet: Outlet, names: Iterable[str], event_at_s: float) -> None:
+    def _report_fed(self, outlet: Outlet, names: Iterable[str], event_at_s: float, service: str) -> None:
         since_s = max(0.0, self._clock.now_s() - event_at_s)
         for name in sorted(names):
             if is_in(name, outlet.zone.name):
-                self._report(Published(outlet.provider, outlet.zone.name, name, Outcome.DONE, since_s))
+                done = Published(outlet.provider, outlet.zone.name, name, Outcome.DONE, since_s, service=service)
+                self._report(done)
 
     def view_complete(self, complete: bool) -> None:
         """Whether every cluster has been seen, so that what nobody wishes is known to be unwanted."""

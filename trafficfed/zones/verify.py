@@ -34,9 +34,10 @@ class Expectation(Value, frozen=True, kw_only=True):
     values: tuple[tuple[str, tuple[str, ...]], ...]
     gone: tuple[tuple[str, tuple[str, ...]], ...] = ()
     event_at_s: float = 0.0
+    service: str = ""
 
 
-def expectation(change: NameChange, event_at_s: float) -> Expectation:
+def expectation(change: NameChange, event_at_s: float, service: str = "") -> Expectation:
     """What clients shall see after a change; of types that the provider steers, each client sees something else."""
     before, after = _data(change.name, change.before), _data(change.name, change.after)
     return Expectation(
@@ -44,6 +45,7 @@ def expectation(change: NameChange, event_at_s: float) -> Expectation:
         values=tuple(sorted(after.items())),
         gone=tuple(sorted((rdtype, values) for rdtype, values in before.items() if rdtype not in after)),
         event_at_s=event_at_s,
+        service=service,
     )
 
 
@@ -73,10 +75,10 @@ class Verifier:
         self._expected: dict[str, Expectation] = {}
         self._queue: asyncio.Queue[Expectation] = asyncio.Queue()
 
-    def expect(self, change: NameChange, event_at_s: float) -> None:
+    def expect(self, change: NameChange, event_at_s: float, service: str = "") -> None:
         """The newest expectation of a name replaces the one before."""
         if self._authorities or self._in_sync:
-            expected = expectation(change, event_at_s)
+            expected = expectation(change, event_at_s, service)
             self._expected[change.name] = expected
             self._queue.put_nowait(expected)
 
@@ -96,7 +98,8 @@ class Verifier:
             if right is not None:
                 del self._expected[expected.name]
                 since_s = max(0.0, self._clock.now_s() - expected.event_at_s)
-                self._report(Verified(self._provider, self._zone, expected.name, right, since_s))
+                told = Verified(self._provider, self._zone, expected.name, right, since_s, expected.service)
+                self._report(told)
 
     async def _verify(self, expected: Expectation) -> bool | None:
         """None where a newer change of the name has overtaken this one."""

@@ -1,0 +1,145 @@
+"""One member: how it is seen, how its endpoints do, and what was put into it."""
+
+from scripts.dashboards.grammar import (
+    ALARM,
+    CLUSTER,
+    JOB,
+    NOTICE,
+    PLAIN,
+    WANTED,
+    Dashboard,
+    Panel,
+    Query,
+    Row,
+    of,
+    quantiles,
+    rate,
+    stat,
+)
+from scripts.dashboards.states import ENDS, FRESHNESS, freshness
+
+HERE = 'cluster="$cluster"'
+
+ONE_CLUSTER = Dashboard(
+    "trafficfed-cluster",
+    "trafficfed / Cluster",
+    "One member: how it is seen, how its endpoints do, and what was put into it.",
+    (
+        Row(
+            "Now",
+            (
+                stat("View", "How far it can be trusted.", f"max({freshness(HERE)})", texts=FRESHNESS, steps=ALARM),
+                stat(
+                    "Has been so for",
+                    "Since the freshness last changed.",
+                    f"time() - max({of('cluster_freshness_since_timestamp_seconds', HERE)})",
+                    unit="s",
+                    steps=((None, PLAIN),),
+                ),
+                stat(
+                    "Services out",
+                    "Services none of whose targets here serves.",
+                    f"max({of('cluster_out_services', HERE)})",
+                    steps=ALARM,
+                ),
+                stat(
+                    "Served here alone",
+                    "Services in several clusters that only this one serves.",
+                    f"max({of('cluster_sole_services', HERE)})",
+                    steps=NOTICE,
+                ),
+                stat(
+                    "Missing services",
+                    "Held although its list no longer has them, until confirmed.",
+                    f"max({of('cluster_missing_services', HERE)})",
+                    steps=NOTICE,
+                ),
+                stat(
+                    "First certificate ends in",
+                    "As https probes see it.",
+                    f"min({of('cluster_certificate_expiry_timestamp_seconds', HERE)}) - time()",
+                    unit="s",
+                    steps=ENDS,
+                ),
+            ),
+        ),
+        Row(
+            "Endpoints",
+            (
+                Panel(
+                    "Probes",
+                    "By vantage and result.",
+                    (Query(f"sum by (vantage, result) ({rate('probes_total', HERE)})", "{{vantage}} {{result}}"),),
+                    unit="ops",
+                ),
+                Panel(
+                    "Latency by vantage",
+                    "The kernel's round-trip time of probes.",
+                    quantiles("probe_rtt", "vantage", HERE),
+                    unit="s",
+                ),
+                Panel(
+                    "Verdicts that change",
+                    "By new state.",
+                    (Query(f"sum by (state) ({rate('verdict_changes_total', HERE)})", "{{state}}"),),
+                    unit="ops",
+                ),
+                Panel(
+                    "Changes of freshness, impossible probes",
+                    "Probes are impossible for reasons on the prober's side: no route, no socket.",
+                    (
+                        Query(f"sum by (freshness) ({rate('cluster_changes_total', HERE)})", "{{freshness}}"),
+                        Query(f"sum({rate('probes_impossible_total', HERE)})", "impossible"),
+                    ),
+                    unit="ops",
+                ),
+                Panel(
+                    "Services that do not serve here",
+                    "The first fifty.",
+                    (Query(f"topk(50, max by (service) ({of('endpoint_serving_ratio', HERE)}) < 1)"),),
+                    "table",
+                    unit="percentunit",
+                    width=24,
+                ),
+            ),
+        ),
+        Row(
+            "Propagation",
+            (
+                Panel(
+                    "Copies",
+                    "By how they stand: InPlace, or what is in the way.",
+                    (Query(f"sum by (reason) ({of('propagation_copies', HERE)})", "{{reason}}"),),
+                    stacked=True,
+                    width=8,
+                ),
+                Panel(
+                    "Steps",
+                    "What was done in the cluster, and how it ended.",
+                    (
+                        Query(
+                            f"sum by (step, outcome) ({rate('propagation_steps_total', HERE)})", "{{step}} {{outcome}}"
+                        ),
+                    ),
+                    unit="ops",
+                    width=8,
+                ),
+                Panel(
+                    "From the hub's event to applied",
+                    "Repetitions included.",
+                    quantiles("propagation_event_to_applied", "", HERE),
+                    unit="s",
+                    width=8,
+                ),
+                stat(
+                    "All kinds followed",
+                    "1 while every kind of copies here is watched.",
+                    f"min({of('propagation_member_seen', HERE)})",
+                    steps=WANTED,
+                    width=24,
+                ),
+            ),
+        ),
+    ),
+    (JOB, CLUSTER),
+)
