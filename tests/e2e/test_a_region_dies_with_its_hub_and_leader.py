@@ -39,6 +39,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
         )
         for name in ("web", "named"):
             fleet.settle(name)
+        fleet.stand_by()
         fleet.wait_until(lambda: all(copies(fleet).values()), 20.0, "the hub's object is in every member")
         yield fleet
 
@@ -49,6 +50,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
     with regions(tmp_path_factory.mktemp("two"), ["eu", "us"], zone_votes=True) as fleet:
         fleet.apply("web")
         fleet.settle("web")
+        fleet.stand_by()
         yield fleet
 
 
@@ -97,11 +99,9 @@ def writes_nothing(fleet: Regions, seconds: float) -> None:
 
 def returned(fleet: Regions, region: Region) -> None:
     """The region is back with all its parts, and its controller follows the one that leads now."""
-    fleet.wait_until(lambda: region.deployment.get("/api/status") is not None, BACK_S, f"{region.name} is back")
-    fleet.wait_until(
-        lambda: region.status()["leadership"]["standing"] == "relays", BACK_S, f"{region.name} follows the leader"
-    )
+    fleet.wait_until(lambda: region.standing() == "relays", BACK_S, f"{region.name} follows the leader")
     fleet.settle("web")
+    fleet.stand_by()
 
 
 def test_the_region_of_hub_and_leader_is_killed_and_what_it_declared_and_placed_stays(fleet: Regions) -> None:

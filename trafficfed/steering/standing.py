@@ -91,8 +91,10 @@ def _judged(
     )
 
 
-def _worse(verdict: Verdict) -> tuple[bool, bool, bool, str]:
-    return not verdict.serving, verdict.quarantined, not verdict.passed, verdict.address
+def _worse(verdict: Verdict) -> tuple[bool, bool, bool, bool, str]:
+    """Of those that do not serve, one that is known goes before one that is not probed yet: the name is new only where
+    all that is behind it is."""
+    return not verdict.serving, verdict.quarantined, not verdict.passed, _is_new(verdict), verdict.address
 
 
 def _is_new(verdict: Verdict) -> bool:

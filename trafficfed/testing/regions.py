@@ -138,20 +138,22 @@ class Region:
 
     def leads(self) -> bool:
         """Whether its controller says that it leads; False where it says nothing."""
+        return self.standing() == "leads"
+
+    def standing(self) -> str:
+        """What its controller says of itself: leads, relays or alone; empty where it says nothing."""
         if self.deployment.controller is None or not self.deployment.controller.running:
-            return False
+            return ""
         body = self.deployment.get("/api/status")
-        if body is None:
-            return False
-        leadership = json.loads(body).get("leadership") or {}
-        return bool(leadership.get("leads"))
+        leadership = (json.loads(body).get("leadership") or {}) if body is not None else {}
+        return str(leadership.get("standing", ""))
 
 
 class Regions:
     """All regions, and BIND outside of them where records are written too."""
 
-    def __init__(self, regions: Sequence[Region], bind: Bind, zone_votes: bool) -> None:
-        self.zone_votes = zone_votes
+    def __init__(self, regions: Sequence[Region], bind: Bind, zone_votes: bool, lease_s: float) -> None:
+        self.zone_votes, self.lease_s = zone_votes, lease_s
         self.regions = {region.name: region for region in regions}
         self.bind = bind
 
@@ -188,6 +190,17 @@ class Regions:
     def answers(self, name: str) -> dict[str, tuple[str, ...]]:
         """What clients of each region get from their own name server, and anyone from BIND."""
         return {**{region.name: region.answer(name) for region in self.regions.values()}, "bind": self.in_bind(name)}
+
+    def stand_by(self, within_s: float = 60.0) -> None:
+        """Wait until one controller leads, the others hold its table, and each has watched the electors for a lease: an
+        elector that was just met grants no vote before."""
+        others = len(self.regions) - 1
+        self.wait_until(
+            lambda: sorted(map(Region.standing, self.regions.values())) == ["leads", *["relays"] * others],
+            within_s,
+            "one leads and the others hold its table",
+        )
+        time.sleep(self.lease_s)
 
     def settle(self, name: str, within_s: float = 30.0) -> None:
         """Wait until every region serves its own clients, BIND gives all, and every controller answers."""
@@ -308,7 +321,7 @@ def make_regions(
         for each in made:
             _secret(region.directory / f"probe-{each.name}.key", keys[each.name])
         _prober_file(region)
-    return Regions(made, bind, zone_votes)
+    return Regions(made, bind, zone_votes, lease["lease"])
 
 
 def _region_of(cluster: Cluster) -> str:
