@@ -166,7 +166,9 @@ class Running:
 
     async def _run(self, parts: Parts, table: Table, disk: Disk, make_role: MakeRole) -> None:
         settings, controller, journal = self.settings, parts.controller, Journal(self.clock)
-        metrics = Metrics(functools.partial(gauges_of, controller))
+        metrics = Metrics(
+            functools.partial(gauges_of, controller), settings.metrics.series, services=settings.metrics.services
+        )
         self._reports.listeners += [metrics, journal, object_events_of(parts, self.clock)]
         propagation = propagation_of(settings, self.clock, table)
         if propagation is not None:

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from trafficfed.config.settings import Access, ListenAddress, LogSettings, PropagationSettings, VantageSettings
+from trafficfed.config.settings import (
+    Access,
+    ListenAddress,
+    LogSettings,
+    MetricsSettings,
+    PropagationSettings,
+    VantageSettings,
+)
 from trafficfed.model import Cluster, Grant, HealthCheck, Zone
 
 MINIMAL = """\
@@ -114,10 +121,13 @@ def test_the_same_file_gives_equal_settings(folder: Any, example: str) -> None:
 
 def test_further_switches_reach_the_settings(folder: Any) -> None:
     text = MINIMAL + ("allow-exec: [aws]\napi-hosts: [tf.example.org]\nlog: {level: debug, format: json}\n")
+    text += "metrics: {services: false, series: 500}\n"
     settings = folder.load(text)
     assert settings.allow_exec == ("aws",)
     assert settings.api_hosts == ("tf.example.org",)
     assert settings.log == LogSettings("debug", "json")
+    assert settings.metrics == MetricsSettings(services=False, series=500)
+    assert folder.load(MINIMAL).metrics == MetricsSettings(services=True, series=20_000)
 
 
 def test_without_a_hub_nothing_is_propagated(folder: Any) -> None:

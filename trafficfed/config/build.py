@@ -25,6 +25,7 @@ from trafficfed.config.settings import (
     FeedSettings,
     LeadershipSettings,
     LogSettings,
+    MetricsSettings,
     PropagationSettings,
     ProviderSettings,
     Settings,
@@ -67,6 +68,7 @@ def build(
         allow_exec=file.allow_exec,
         nameserver=name_server_settings(file.nameserver, resolve) if file.nameserver else None,
         log=LogSettings(file.log.level, file.log.format),
+        metrics=MetricsSettings(file.metrics.services, file.metrics.series),
         warnings=warnings,
     )
 

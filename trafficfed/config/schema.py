@@ -151,6 +151,13 @@ class LogSection(Section):
     format: Literal["auto", "json", "console"] = Field("auto", description="console on a terminal, json elsewhere")
 
 
+class MetricsSection(Section):
+    """What /metrics of the controller has."""
+
+    services: Flag = Field(True, description="series of each service; without them only the fleet's and the clusters'")
+    series: Count = Field(20_000, ge=100, le=1_000_000, description="at most so many of each metric by service")
+
+
 class File(Section):
     """The whole file. Only what it is used for must be there: a name server's file needs no clusters."""
 
@@ -179,3 +186,4 @@ class File(Section):
     )
     nameserver: NameServerSection | None = None
     log: LogSection = LogSection()
+    metrics: MetricsSection = MetricsSection()

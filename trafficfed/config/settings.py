@@ -143,6 +143,14 @@ class LogSettings:
     format: str = "auto"
 
 
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """``services``: whether there are series of each service; ``series``: at most so many of each metric of those."""
+
+    services: bool = True
+    series: int = 20_000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One configuration file, validated.
@@ -171,4 +179,5 @@ class Settings:
     allow_exec: tuple[str, ...] = ()
     nameserver: NameServerSettings | None = None
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
     warnings: tuple[str, ...] = ()

@@ -1,10 +1,13 @@
 """Prometheus text written straight from state, for series as many as services: the client library is slow at those.
 
-Format: https://prometheus.io/docs/instrumenting/exposition_formats/ (text format 0.0.4).
+Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ (text format 0.0.4), and OpenMetrics 1.0.0
+(https://prometheus.io/docs/specs/om/open_metrics_spec/), which for gauges differs in the help's quotes only.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+OPEN_METRICS = "application/openmetrics-text"
 
 
 class Family(NamedTuple):
@@ -16,6 +19,15 @@ class Family(NamedTuple):
     samples: Iterable[tuple[Sequence[str], float]]
 
 
+def is_open_metrics(accept: str) -> bool:
+    """Whether an Accept header asks for OpenMetrics, as Prometheus does, which then prefers it.
+
+    >>> is_open_metrics("application/openmetrics-text;version=1.0.0,*/*;q=0.1"), is_open_metrics("*/*")
+    (True, False)
+    """
+    return any(part.partition(";")[0].strip().lower() == OPEN_METRICS for part in accept.split(","))
+
+
 class Dropped:
     """Counts the series that were left out."""
 
@@ -23,7 +35,7 @@ class Dropped:
         self.count = 0
 
 
-def lines(families: Iterable[Family], limit: int, dropped: Dropped) -> Iterator[str]:
+def lines(families: Iterable[Family], limit: int, dropped: Dropped, *, open_metrics: bool = False) -> Iterator[str]:
     """The exposition line by line, at most ``limit`` series of each family; the others are counted.
 
     >>> print(*lines([Family("up", "Is it.", ("job",), [(('a"b',), 1.0)])], 10, Dropped()), sep="\\n")
@@ -32,7 +44,7 @@ def lines(families: Iterable[Family], limit: int, dropped: Dropped) -> Iterator[
     up{job="a\\"b"} 1
     """
     for family in families:
-        yield f"# HELP {family.name} {_escaped(family.help)}"
+        yield f"# HELP {family.name} {(_quoted if open_metrics else _escaped)(family.help)}"
         yield f"# TYPE {family.name} gauge"
         shown = 0
         for sample in family.samples:

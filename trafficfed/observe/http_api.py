@@ -21,8 +21,9 @@ from trafficfed.clock import SystemClock
 from trafficfed.config.settings import ListenAddress
 from trafficfed.errors import ConfigError, Refused, TrafficfedError, Transient, Unsafe
 from trafficfed.model import Value
+from trafficfed.observe.exposition import is_open_metrics
 from trafficfed.observe.live import Live
-from trafficfed.observe.metrics import CONTENT_TYPE, Metrics
+from trafficfed.observe.metrics import CONTENT_TYPE, OPEN_METRICS_TYPE, Metrics
 from trafficfed.observe.operations import ControlRequest, Operations, UndoRequest
 from trafficfed.observe.origin import is_foreign
 from trafficfed.observe.stream import Stream
@@ -134,10 +135,11 @@ class _Handlers:
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """In pieces: tens of thousands of series take longer to write than a probe may be late."""
-        answer = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE})
+        open_metrics = is_open_metrics(request.headers.get("Accept", ""))
+        answer = web.StreamResponse(headers={"Content-Type": OPEN_METRICS_TYPE if open_metrics else CONTENT_TYPE})
         answer.enable_compression()
         await answer.prepare(request)
-        for chunk in self._metrics.chunks():
+        for chunk in self._metrics.chunks(open_metrics=open_metrics):
             await answer.write(chunk)
             await asyncio.sleep(0)
         await answer.write_eof()

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import choose_encoder
 
 from trafficfed.model import Refusal, Row, Source, Value
 from trafficfed.observe import exposition, series, totals
@@ -25,6 +26,7 @@ from trafficfed.reports import (
 )
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OPEN_METRICS_TYPE = f"{exposition.OPEN_METRICS}; version=1.0.0; charset=utf-8"
 # The target is 50 ms from event to answer, so buckets are dense around it; the tail is a provider's rate limits.
 PUBLICATION_S = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0)
 # With the defaults a death is known 2 to 15 s after it; a test that hurries takes one.
@@ -50,11 +52,16 @@ class Gauges(Value, frozen=True, kw_only=True):
 
 
 class Metrics:
-    """A listener of reports with a registry of its own. Series per service are capped at ``limit`` for each metric."""
+    """A listener of reports with a registry of its own.
 
-    def __init__(self, gauges: Callable[[], Gauges], limit: int = 20_000) -> None:
+    Series of services are capped at ``limit`` for each metric, and left out where ``services`` is False. All others are
+    as many as there are clusters, vantages, zones at providers and reasons.
+    """
+
+    def __init__(self, gauges: Callable[[], Gauges], limit: int = 20_000, *, services: bool = True) -> None:
         self._gauges = gauges
         self._limit = limit
+        self._services = services
         self.registry = CollectorRegistry()
         self._probes = series.LastProbes()
         self._certificates = Certificates()
@@ -193,11 +200,11 @@ class Metrics:
         """The newest latency any vantage saw of a target, None where none did."""
         return self._probes.rtt_s(service, cluster, address)
 
-    def render(self) -> bytes:
-        """The whole exposition, in Prometheus text format 0.0.4."""
-        return b"".join(self.chunks())
+    def render(self, *, open_metrics: bool = False) -> bytes:
+        """The whole exposition, in Prometheus text format 0.0.4 or OpenMetrics 1.0.0."""
+        return b"".join(self.chunks(open_metrics=open_metrics))
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self, *, open_metrics: bool = False) -> Iterator[bytes]:
         """The exposition in pieces of a few milliseconds' work; whoever serves it lets other work in between.
 
         All pieces show the table of one moment.
@@ -209,7 +216,8 @@ class Metrics:
             counted.take(rows[at : at + totals.BATCH])
             yield b""
         dropped = exposition.Dropped()
-        lines = exposition.lines(self._families(rows, now, counted), self._limit, dropped)
+        families = self._families(rows, now, counted)
+        lines = exposition.lines(families, self._limit, dropped, open_metrics=open_metrics)
         yield from exposition.chunks(lines, CHUNK)
         self.generation.set(now.generation)
         self.term.set(now.term)
@@ -217,7 +225,8 @@ class Metrics:
         self.queue.set(now.queue_depth)
         self.held.set(now.held)
         self.dropped.set(dropped.count)
-        yield generate_latest(self.registry)
+        encode, _ = choose_encoder(OPEN_METRICS_TYPE if open_metrics else CONTENT_TYPE)
+        yield encode(self.registry)
 
     def _families(self, rows: Collection[Row], now: Gauges, counted: totals.Totals) -> Iterator[exposition.Family]:
         sources = tuple(now.sources)
@@ -225,7 +234,8 @@ class Metrics:
         self._probes.keep(services)
         self._deaths.keep(services)
         self._certificates.keep(rows)
-        yield from (*series.of_rows(rows), *self._probes.families(), self._certificates.of_services())
+        if self._services:
+            yield from (*series.of_rows(rows), *self._probes.families(), self._certificates.of_services())
         yield from counted.families([source.cluster for source in sources])
         yield from series.of_sources(sources)
         yield from of_outlets(now.outlets)

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.exposition import choose_encoder
 
 from trafficfed.errors import ConfigError
 
@@ -15,7 +15,7 @@ from trafficfed.errors import ConfigError
 async def scraped(
     key: str, where: tuple[str, int], collector: Any, not_ready: Callable[[], str]
 ) -> AsyncIterator[None]:
-    """Serve /metrics, /livez and /readyz until the block ends.
+    """Serve /metrics, /livez and /readyz until the block ends; OpenMetrics to whoever asks for it.
 
     ``not_ready`` says why the process is of no use yet, empty where it is. Raises ConfigError, naming the ``key`` of
     the configuration, where the address is taken.
@@ -23,8 +23,9 @@ async def scraped(
     registry = CollectorRegistry()
     registry.register(collector)
 
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+    async def metrics(request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
 
     async def livez(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")

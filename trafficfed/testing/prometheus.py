@@ -86,9 +86,12 @@ class Prometheus:
         return found[0][1] if found else None
 
     def families(self) -> dict[str, str]:
-        """Name and type of every metric that any target says it has, with or without series."""
+        """Name and type of every metric that any target says it has, with or without series.
+
+        Counters with the suffix that their series have: OpenMetrics describes them without.
+        """
         told = self._get("/api/v1/targets/metadata", limit="100000")
-        return {each["metric"]: each["type"] for each in told}
+        return {_as_series(each["metric"], each["type"]): each["type"] for each in told}
 
     def firing(self) -> list[Labels]:
         """The labels of every alert that fires now."""
@@ -116,3 +119,7 @@ class Prometheus:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+
+def _as_series(name: str, kind: str) -> str:
+    return f"{name}_total" if kind == "counter" and not name.endswith("_total") else name
