@@ -4,6 +4,7 @@ Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ (text form
 (https://prometheus.io/docs/specs/om/open_metrics_spec/), which for gauges differs in the help's quotes only.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -43,16 +44,15 @@ def lines(families: Iterable[Family], limit: int, dropped: Dropped, *, open_metr
     # TYPE up gauge
     up{job="a\\"b"} 1
     """
+    quoted = _Quoted()
     for family in families:
         yield f"# HELP {family.name} {(_quoted if open_metrics else _escaped)(family.help)}"
         yield f"# TYPE {family.name} gauge"
-        shown = 0
-        for sample in family.samples:
-            if shown < limit:
-                yield _sample(family, sample)
-                shown += 1
-            else:
-                dropped.count += 1
+        template = _template(family)
+        samples = iter(family.samples)
+        for values, number in itertools.islice(samples, limit):
+            yield template % (*[quoted[value] for value in values], number)
+        dropped.count += sum(1 for _ in samples)
 
 
 def chunks(lines: Iterable[str], size: int) -> Iterator[bytes]:
@@ -69,10 +69,18 @@ def chunks(lines: Iterable[str], size: int) -> Iterator[bytes]:
         yield "".join(piece).encode()
 
 
-def _sample(family: Family, sample: tuple[Sequence[str], float]) -> str:
-    values, number = sample
-    pairs = ",".join([f'{name}="{_quoted(value)}"' for name, value in zip(family.labels, values, strict=True)])
-    return f"{family.name}{{{pairs}}} {number:.12g}" if pairs else f"{family.name} {number:.12g}"
+def _template(family: Family) -> str:
+    """A sample's line with places for its label values and its number."""
+    pairs = ",".join([f'{name}="%s"' for name in family.labels])
+    return f"{family.name}{{{pairs}}} %.12g" if pairs else f"{family.name} %.12g"
+
+
+class _Quoted(dict[str, str]):
+    """Label values as they are written: each is asked for many times in one scrape."""
+
+    def __missing__(self, value: str) -> str:
+        self[value] = written = _quoted(value)
+        return written
 
 
 def _escaped(text: str) -> str:

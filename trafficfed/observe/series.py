@@ -34,11 +34,12 @@ def of_rows(rows: Collection[Row]) -> tuple[Family, ...]:
 
 def _serving(rows: Collection[Row]) -> Iterator[Sample]:
     for row in rows:
+        service = str(row.key)
         standing: dict[str, list[bool]] = {}
         for verdict in row.verdicts:
             standing.setdefault(verdict.cluster, []).append(verdict.serving)
         for cluster, serving in sorted(standing.items()):
-            yield (str(row.key), cluster), sum(serving) / len(serving)
+            yield (service, cluster), _share(serving)
 
 
 def of_sources(sources: Collection[Source]) -> tuple[Family, ...]:
@@ -67,6 +68,10 @@ def of_sources(sources: Collection[Source]) -> tuple[Family, ...]:
             (((source.cluster,), float(len(source.missing))) for source in sources),
         ),
     )
+
+
+def _share(flags: Sequence[bool]) -> float:
+    return float(flags[0]) if len(flags) == 1 else sum(flags) / len(flags)
 
 
 class LastProbes:
@@ -100,7 +105,7 @@ class LastProbes:
                 "Share of a cluster's targets whose last probe passed.",
                 labels,
                 (
-                    ((service, *place), sum(passed for passed, _ in last.values()) / len(last))
+                    ((service, *place), _share([passed for passed, _ in last.values()]))
                     for service, places in tuple(self._last.items())
                     for place, last in tuple(places.items())
                 ),
