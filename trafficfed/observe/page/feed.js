@@ -1,6 +1,7 @@
 // The stream of the controller's status, put together. Whoever subscribes is called once a frame at most.
 
 const MOST_EVENTS = 500;
+const AGAIN_MS = 15000;
 
 export function follow(path, changed) {
   const state = { status: null, services: new Map(), events: [], connection: "waiting", said: "connecting", ahead_s: 0 };
@@ -14,24 +15,29 @@ export function follow(path, changed) {
   };
   const connection = (kind, said) => { state.connection = kind; state.said = said; tell(); };
 
-  const source = new EventSource(path);
-  source.addEventListener("status", (message) => {
-    const { status, whole, gone } = JSON.parse(message.data);
+  const take = ({ status, whole, gone }) => {
     if (whole) state.services.clear();
     for (const service of status.services) state.services.set(service.service, service);
     for (const key of gone) state.services.delete(key);
-    state.events = joined(whole && state.status?.owner !== status.owner ? [] : state.events, status.events);
+    state.events = joined(state.status?.owner === status.owner ? state.events : [], status.events);
     state.ahead_s = status.at_s - Date.now() / 1000;
     state.status = status;
     connection("live", "live");
-  });
-  source.addEventListener("trouble", (message) => connection("trouble", JSON.parse(message.data).error));
-  source.addEventListener("open", () => connection("live", "live"));
-  source.addEventListener("error", () => {
-    connection("lost", "connection lost; what is shown may be old");
-    // A browser gives up where it is answered with an error, such as when too many view: try again in a while.
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 15000);
-  });
+  };
+
+  // A browser comes back by itself after a connection was lost, but gives up where it is answered with an error.
+  const connect = () => {
+    const source = new EventSource(path);
+    source.addEventListener("status", (message) => take(JSON.parse(message.data)));
+    source.addEventListener("trouble", (message) => connection("trouble", JSON.parse(message.data).error));
+    source.addEventListener("error", () => {
+      const over = source.readyState === EventSource.CLOSED;
+      connection("lost", over ? "the controller takes no more viewers now; what is shown may be old"
+        : "connection lost; what is shown may be old");
+      if (over) setTimeout(connect, AGAIN_MS);
+    });
+  };
+  connect();
   return state;
 }
 

@@ -71,7 +71,7 @@ function caption(service, routes, unplaced) {
   const sent = new Map();
   for (const one of routes) sent.set(one.who, [...(sent.get(one.who) || []), one.to]);
   const all = [...sent].map(([who, to]) => `${who} to ${to.join(" and ")}`).join(", ");
-  const default_ = service?.rules[service.rules.length - 1]?.clusters.join(" and ");
+  const default_ = service?.rules[service.rules.length - 1]?.clusters.join(", ");
   const rest = unplaced.length ? ` Of unknown place: ${unplaced.map((one) => one.name).join(", ")}.` : "";
   if (!service) return `The clusters and how fresh the view of each is.${rest}`;
   const lead = `Where clients of ${service.hostnames[0] || service.service} are sent now: `;
