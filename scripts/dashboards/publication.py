@@ -108,6 +108,14 @@ SERVERS = Row(
             unit="reqps",
         ),
         Panel(
+            "Where clients are",
+            "Of queries whose answer depends on it. Much that is unknown: places or database are missing.",
+            (Query(f"sum by (continent) ({rate('nameserver_located_queries_total', job=NS)})", "{{continent}}"),),
+            unit="reqps",
+            width=24,
+            stacked=True,
+        ),
+        Panel(
             "Serving",
             "From its table, or SERVFAIL.",
             (Query(f"min by (instance) ({of('nameserver_serving', job=NS)})", "{{instance}}"),),

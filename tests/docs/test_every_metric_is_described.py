@@ -40,6 +40,7 @@ NUMBERS = Numbers(
     services=0,
     table_age_s=0.0,
     unreadable_places=0,
+    continents=(("EU", 1),),
 )
 
 Described = tuple[str, str, frozenset[str]]

@@ -6,7 +6,7 @@ from trafficfed.nameserver.metrics import RCODES, Collector
 from trafficfed.nameserver.respond import Responder
 from trafficfed.nameserver.status import Numbers
 from trafficfed.testing.nameservers import ask
-from trafficfed.testing.sample_zone import responder_for
+from trafficfed.testing.sample_zone import AP, EU, ROWS, anyone, only, responder_for, service_row
 
 RESPONDER: Responder = responder_for()
 SAMPLE = Numbers(
@@ -26,6 +26,7 @@ SAMPLE = Numbers(
     services=27,
     table_age_s=28.5,
     unreadable_places=29,
+    continents=(("NA", 33), ("", 34), ("EU", 32)),
 )
 
 
@@ -60,6 +61,26 @@ def test_queries_are_counted_by_the_name_of_their_rcode() -> None:
     found = exposed(SAMPLE)
     for code, name in RCODES.items():
         assert found[f'trafficfed_nameserver_queries_total{{rcode="{name}"}}'] == code
+
+
+def test_queries_that_were_located_are_counted_by_continent() -> None:
+    found = {name: value for name, value in exposed(SAMPLE).items() if "located" in name}
+    assert found == {
+        'trafficfed_nameserver_located_queries_total{continent="EU"}': 32,
+        'trafficfed_nameserver_located_queries_total{continent="NA"}': 33,
+        'trafficfed_nameserver_located_queries_total{continent="unknown"}': 34,
+    }
+
+
+def test_only_whose_place_mattered_is_counted_by_it() -> None:
+    """Not those of a name that answers all alike, of a client that asks not to be located, or of no such name."""
+    responder = responder_for((service_row("web.example.org", only("continent", "EU", EU), anyone(AP)), *ROWS[1:]))
+    for subnet in ("198.51.100.0/24", "198.51.100.0/24", "192.0.2.0/24"):
+        ask(responder, "web.example.org", subnet=subnet)
+    ask(responder, "web.example.org", subnet="0.0.0.0/0")
+    ask(responder, "none.example.org", subnet="198.51.100.0/24")
+    ask(responder, "nope.example.org", subnet="198.51.100.0/24")
+    assert dict(responder.continents) == {"EU": 2, "": 1}
 
 
 def test_every_rcode_that_the_server_can_give_has_a_name() -> None:

@@ -27,6 +27,7 @@ class Collector:
         for code, name in RCODES.items():
             queries.add_metric([name], now.rcodes[code])
         yield queries
+        yield _located(now.continents)
         for name, text, count in (
             ("dropped", "Packets that deserved no response.", now.dropped),
             ("unsent", "Responses that the kernel did not take.", now.unsent),
@@ -48,6 +49,17 @@ class Collector:
             yield GaugeMetricFamily(f"trafficfed_nameserver_{name}", text, value=float(value))
         yield _one_of("followed", "1 at the controller whose table is taken.", "controller", now.feeds, now.followed)
         yield _one_of("standing", "1 at what that controller's table is.", "standing", tuple(Standing), now.standing)
+
+
+def _located(continents: Iterable[tuple[str, int]]) -> CounterMetricFamily:
+    located = CounterMetricFamily(
+        "trafficfed_nameserver_located_queries",
+        "Queries whose answer depends on where the client is, by its continent.",
+        labels=["continent"],
+    )
+    for continent, count in sorted(continents):
+        located.add_metric([continent or "unknown"], count)
+    return located
 
 
 def _one_of(name: str, text: str, label: str, values: Iterable[str], holds: str) -> GaugeMetricFamily:

@@ -108,6 +108,7 @@ class NameServer:
             services=len(table.rows),
             table_age_s=max(0.0, self._clock.now_s() - self._confirmed_s),
             unreadable_places=self._whereabouts.unreadable,
+            continents=tuple(responder.continents.items()),
         )
 
     async def run(self) -> None:

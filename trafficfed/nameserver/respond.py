@@ -1,5 +1,7 @@
 """One query in, one response out: the hot path, without I/O and without parsing what needs none."""
 
+from collections import defaultdict
+
 from trafficfed.model import Form
 from trafficfed.nameserver import edns
 from trafficfed.nameserver.compile import Service
@@ -43,7 +45,8 @@ Section = tuple[Heads, bytes, int, int]
 class Responder:
     """Answers queries from an index. ``index`` may be replaced at any time; ``ready`` False answers SERVFAIL.
 
-    ``rcodes`` counts responses by rcode, ``dropped`` what got none.
+    ``rcodes`` counts responses by rcode, ``dropped`` what got none, ``continents`` queries whose answer depended on
+    where the client is, by its continent (empty where that is not known).
     """
 
     def __init__(self, index: Index, whereabouts: Whereabouts, draw: Draw) -> None:
@@ -51,6 +54,7 @@ class Responder:
         self.ready = False
         self.rcodes = [0] * (BADVERS + 1)
         self.dropped = 0
+        self.continents: defaultdict[str, int] = defaultdict(int)
         self._whereabouts = whereabouts
         self._draw = draw
 
@@ -119,7 +123,9 @@ class Responder:
         if pool is None and subnet is not None and not located:
             pool = service.default  # source prefix 0 asks not to be located, RFC 7871 section 7.1.2
         elif pool is None:
-            pool, scope = service.pool_for(self._whereabouts.locate(who))
+            place = self._whereabouts.locate(who)
+            self.continents[place.client.continent] += 1
+            pool, scope = service.pool_for(place)
         return pool.choose(self._draw, name, who), scope
 
     def _bare(self, packet: bytes, rcode: int) -> bytes:

@@ -9,7 +9,8 @@ class Numbers(NamedTuple):
     ``table_age_s`` is since a leader, or who relays it, last said that the table is current.
 
     ``followed`` is the one of ``feeds`` that the table is taken from, ``standing`` what it said of itself; empty where
-    none is. ``overlaid`` services are answered by the verdicts of a controller that has no leader.
+    none is. ``overlaid`` services are answered by the verdicts of a controller that has no leader. ``continents`` are
+    those of clients whose place their answer depended on, with how many queries came from each.
     """
 
     rcodes: tuple[int, ...]
@@ -28,3 +29,4 @@ class Numbers(NamedTuple):
     services: int
     table_age_s: float
     unreadable_places: int
+    continents: tuple[tuple[str, int], ...] = ()
