@@ -20,6 +20,7 @@ from trafficfed.model import (
 from trafficfed.observe.chain import PublishedAt, chain_view
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.operations import ControlRequest, UndoRequest
+from trafficfed.observe.service_views import ServiceViews
 from trafficfed.observe.showing import (
     Rtt,
     change_view,
@@ -28,7 +29,6 @@ from trafficfed.observe.showing import (
     explain_view,
     preview_view,
     refusal_view,
-    service_view,
     survival_view,
 )
 from trafficfed.observe.stored import unknown_name
@@ -118,9 +118,11 @@ class ControllerOperations:
         waiting = self._controller.gate.waiting_for()
         return not waiting, waiting
 
-    def status(self) -> StatusView:
+    def status(self, views: ServiceViews | None = None) -> StatusView:
+        """``views`` are kept by who looks again and again; for a single look they are made for it."""
         table = self._controller.pipeline.table
         ready, waiting = self.ready()
+        made = views or ServiceViews(self._rtt)
         return StatusView(
             owner=self._owner,
             at_s=self._clock.now_s(),
@@ -131,10 +133,7 @@ class ControllerOperations:
             leadership=self._leadership(),
             vantages=self._vantages(),
             clusters=cluster_views(self._clusters.values(), table.sources, table.rows.values(), self._clock.now_s()),
-            services=tuple(
-                service_view(row, self._rtt, self._in_force(), self._clock.now_s())
-                for _, row in sorted(self._rows().items())
-            ),
+            services=made.of(self._rows(), self._in_force(), self._clock.now_s()),
             refusals=tuple(map(refusal_view, self._refusals())),
             held=self._held(),
             controls=self.controls().controls,

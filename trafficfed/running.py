@@ -24,6 +24,7 @@ from trafficfed.observe.journal import Journal
 from trafficfed.observe.leadership_metrics import LeadershipMetrics
 from trafficfed.observe.metrics import Metrics
 from trafficfed.observe.propagation_metrics import PropagationMetrics
+from trafficfed.observe.service_views import ServiceViews
 from trafficfed.observe.stream import Stream
 from trafficfed.observe.views import LeadershipView
 from trafficfed.ordering import Accept
@@ -183,7 +184,8 @@ class Running:
         leadership = LeadershipMetrics(metrics.registry, role.view, lambda: vantage_views(parts, self.clock))
         self._reports.listeners.append(leadership)
         operations = operations_of(settings, parts, self.clock, journal, metrics, propagation, role.accept, role.view)
-        stream = Stream(operations.status, self.clock)
+        views = ServiceViews(metrics.rtt_of)
+        stream = Stream(lambda: operations.status(views), self.clock, idle=views.clear)
         self._reports.listeners.append(stream.report)
         token = api_token.ensure(settings.state_dir)
         serving = http_api.serving(

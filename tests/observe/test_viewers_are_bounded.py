@@ -42,7 +42,8 @@ class Watched:
         self.looks = 0
         self.costs_s = 0.0
         self.spent_s = 0.0
-        self.failure: ConfigError | None = None
+        self.failure: Exception | None = None
+        self.rests = 0
 
     def read(self) -> StatusView:
         self.looks += 1
@@ -50,6 +51,9 @@ class Watched:
         if self.failure is not None:
             raise self.failure
         return self.view
+
+    def rest(self) -> None:
+        self.rests += 1
 
     def change(self) -> None:
         self.view = replace(self.view, generation=self.view.generation + 1)
@@ -68,7 +72,7 @@ def watched() -> Watched:
 
 @pytest.fixture
 def stream(watched: Watched) -> Stream:
-    return Stream(watched.read, watched, most=3)
+    return Stream(watched.read, watched, most=3, idle=watched.rest)
 
 
 async def told(viewer: Viewer) -> tuple[str, Any]:
@@ -124,8 +128,9 @@ async def test_single_probes_wake_nobody(stream: Stream, watched: Watched) -> No
 async def test_nothing_is_looked_at_while_nobody_views(stream: Stream, watched: Watched) -> None:
     stream.report(DECIDED)
     await asyncio.sleep(10 * REST_S)
-    assert watched.looks == 0
+    assert (watched.looks, watched.rests) == (0, 0)
     stream.leave(stream.join(Line()))
+    assert watched.rests == 1
     await asyncio.sleep(10 * REST_S)
     assert watched.looks == 1
 
@@ -207,6 +212,21 @@ async def test_trouble_is_told_and_its_end_too(stream: Stream, watched: Watched)
 async def test_trouble_at_the_beginning_is_told_too(stream: Stream, watched: Watched) -> None:
     watched.failure = ConfigError("no table")
     assert (await told(stream.join(Line())))[0] == "trouble"
+
+
+async def test_a_look_that_fails_otherwise_is_not_the_last(stream: Stream, watched: Watched) -> None:
+    """It is told by the loop's handler, as any such failure is."""
+    viewer = stream.join(Line())
+    await told(viewer)
+    heard: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context["exception"]))
+    watched.failure = ZeroDivisionError("a mistake of ours")
+    stream.wake()
+    await asyncio.sleep(2 * SOON_S)
+    assert heard == [watched.failure]
+    watched.failure = None
+    watched.change()
+    assert (await told(viewer))[1]["status"]["generation"] == 1
 
 
 async def test_all_end_when_the_stream_closes(stream: Stream) -> None:

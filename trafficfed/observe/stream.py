@@ -95,11 +95,18 @@ class Viewer:
 class Stream:
     """Who views, and what they were told. ``report`` may be called with every report of the controller.
 
+    ``idle`` is called when the last viewer has left: what was kept for ``read`` to be quick may go.
     All of it happens on the event loop that ``join`` is called on.
     """
 
-    def __init__(self, read: Callable[[], StatusView], clock: Clock, most: int = MOST_VIEWERS) -> None:
-        self._read, self._clock, self._most = read, clock, most
+    def __init__(
+        self,
+        read: Callable[[], StatusView],
+        clock: Clock,
+        most: int = MOST_VIEWERS,
+        idle: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._read, self._clock, self._most, self._idle = read, clock, most, idle
         self._viewers: set[Viewer] = set()
         self._told = Told()
         self._whole: bytes | None = None
@@ -119,7 +126,6 @@ class Stream:
         viewer = Viewer(connection)
         self._viewers.add(viewer)
         if self._due is None:
-            self._told, self._whole = Told(), None
             self._look()
         elif (whole := self._all()) is not None:
             viewer.put(whole)
@@ -132,6 +138,8 @@ class Stream:
         if not self._viewers and self._due is not None:
             self._due.cancel()
             self._due = None
+            self._told, self._whole = Told(), None
+            self._idle()
 
     def close(self) -> None:
         """End all of them."""
@@ -167,10 +175,11 @@ class Stream:
         except TrafficfedError as error:
             self._told = Told()
             self._tell(message("trouble", Trouble(error=str(error))))
-        self._pause_s = max(SOON_S, SHARE * (self._clock.monotonic_s() - started_s))
-        self._looked_s = self._now_s()
-        self._due = None
-        self._look_at(self._looked_s + max(REST_S, self._pause_s))
+        finally:
+            self._pause_s = max(SOON_S, SHARE * (self._clock.monotonic_s() - started_s))
+            self._looked_s = self._now_s()
+            self._due = None
+            self._look_at(self._looked_s + max(REST_S, self._pause_s))
 
     def _see_off(self) -> None:
         """Those that left without a word have left."""
