@@ -3,6 +3,7 @@
 from trafficfed.assembly import provider_of
 from trafficfed.config.settings import Settings
 from trafficfed.delegation.asking import Server
+from trafficfed.delegation.seen import Wanted
 from trafficfed.feed.addresses import host_and_port
 
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # what is listened on, and where that is reached from here
@@ -24,6 +25,20 @@ def zones_of(settings: Settings) -> tuple[str, ...]:
     """Every zone that the file names, as one that is written or one that is served."""
     served = settings.nameserver.zones if settings.nameserver else ()
     return tuple(sorted({*(each.name for each in settings.zones), *(each.name for each in served)}))
+
+
+def wanted_of(settings: Settings, zone: str) -> Wanted:
+    """What the section ``nameserver`` of this file says of a zone's name servers, empty where it does not serve it."""
+    served = settings.nameserver.zones if settings.nameserver else ()
+    for each in served:
+        if each.name == zone:
+            addresses = (record for record in each.records if record.type in ("A", "AAAA"))
+            glue = ((record.name, value) for record in addresses for value in record.values)
+            names = {name.lower().removesuffix(".") for name in each.nameservers}
+            return Wanted(
+                nameservers=tuple(sorted(names)), addresses=tuple(sorted(one for one in glue if one[0] in names))
+            )
+    return Wanted()
 
 
 def _providers_of(settings: Settings, zone: str) -> tuple[str, ...]:

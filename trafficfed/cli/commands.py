@@ -146,6 +146,37 @@ def events(follow: bool, service: str, cluster: str, warnings: bool, last: int, 
     )
 
 
+@click.command(short_help="Check a zone's delegation and name servers.")
+@click.argument("zone")
+@click.option(
+    "--parent",
+    "parents",
+    metavar="ADDRESS",
+    multiple=True,
+    help="A name server of the parent zone; may be given more than once. Without it the resolver finds them.",
+)
+@click.option("--resolver", metavar="ADDRESS", default="", help="Who resolves names; without it, this machine's own.")
+@click.option("--port", type=click.IntRange(1, 65535), default=53, show_default=True, help="Where name servers listen.")
+@CONFIG
+@OUTPUT
+def check(zone: str, parents: tuple[str, ...], resolver: str, port: int, config: Path, output: str) -> int:
+    """Check whether the world finds a ZONE of the configuration: what its parent says (NS, glue, DS), every name server
+    over UDP and TCP, whether they agree (NS, SOA), and who may issue certificates (CAA).
+
+    Prints the lines that are to be added to the parent's zone, or removed from it. Asks no controller.
+
+    \b
+    Ends with 0 where clients find it, 1 where something is wrong, 2 where the configuration has no such zone.
+    \b
+    Examples:
+      trafficfed check fed.example.org
+      trafficfed check fed.example.org --parent 192.0.2.1 --output json | jq -r '.add[]'
+    """
+    from trafficfed.cli import checking
+
+    return checking.check(config, zone, output, parents=parents, resolver=resolver, port=port)
+
+
 @click.command(short_help="Let one held change go on.")
 @click.argument("confirm_id", metavar="ID")
 @CONFIG
@@ -236,6 +267,7 @@ ALL: tuple[click.Command, ...] = (
     explain,
     status,
     events,
+    check,
     *steering_commands.ALL,
     confirm,
     forget,

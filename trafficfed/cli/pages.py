@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from trafficfed.cli.sheet import STYLES, Sheet, clock, duration, milliseconds, moment, styled
 from trafficfed.cli.tables import Cell, Paint, clean
+from trafficfed.delegation.report import CheckView
 from trafficfed.observe.views import (
     ChangeView,
     ControlsView,
@@ -41,6 +42,8 @@ def page(view: View, width: int, paint: Paint, *, wide: bool = False) -> Iterato
             yield from _explain(view, sheet)
         case ControlsView():
             yield from _controls(view, sheet)
+        case CheckView():
+            yield from _check(view, sheet)
         case EventsView():
             yield from event_lines(view.events, sheet)
         case DoneView(message=text) | VersionView(version=text):
@@ -281,3 +284,16 @@ def _explain(view: ExplainView, sheet: Sheet) -> Iterator[str]:
     yield ""
     for why in view.lines:
         yield sheet.text("  ", why)
+
+
+def _check(view: CheckView, sheet: Sheet) -> Iterator[str]:
+    state = Cell("clients find it", "good") if view.right else Cell("something is wrong", "bad")
+    yield sheet.text(Cell(view.zone, "title"), f"  parent asked at {view.parent or 'nobody'}  ", state)
+    for each in view.findings:
+        mark = {"good": "  ok   ", "doubt": "  note "}.get(each.level, "  BAD  ")
+        yield sheet.text(Cell(mark, each.level), Cell(each.subject, "title"), f": {each.text}")
+    for title, lines in (("Add to the parent's zone", view.add), ("Remove from the parent's zone", view.remove)):
+        if lines:
+            yield ""
+            yield sheet.paint(title, "title")
+            yield from (clean(line) for line in lines)

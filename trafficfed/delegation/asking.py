@@ -18,6 +18,9 @@ QUERY_S = 2.0
 """How long one answer may take; resolvers give up sooner (unbound: 376 ms at first)."""
 
 
+_NAMES = ("NS", "CNAME")  # types whose data is a name, which may be spelt in any case
+
+
 class Server(NamedTuple):
     """Where a name server is asked. ``host`` is an address, or a name where only that is configured."""
 
@@ -69,7 +72,9 @@ def _records(section: list[dns.rrset.RRset], name: str, rdtype: str) -> Iterator
     owner, kind = dns.name.from_text(name), dns.rdatatype.from_text(rdtype)
     for rrset in section:
         if rrset.rdtype == kind and rrset.name == owner:
-            yield from ((rdata.to_text().lower().removesuffix("."), rrset.ttl) for rdata in rrset)
+            for rdata in rrset:
+                text = rdata.to_text()
+                yield (text.lower().removesuffix(".") if rdtype in _NAMES else text), rrset.ttl
 
 
 def given_at(server: Server, name: str) -> Given | None:

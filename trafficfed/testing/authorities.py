@@ -78,12 +78,13 @@ class Authority(ABC):
         """Settings of an rfc2136 provider that writes to this server."""
         return {"server": f"{self.address}:{self.port}", "tsig": self.tsig}
 
-    def start(self) -> Self:
+    def start(self, port: int = 0) -> Self:
+        """On a free port, or on the one that is given."""
         self.directory.mkdir(parents=True, exist_ok=True)
         if not self.zone_file.exists():
             self.zone_file.write_text(_zone_text(self.zone, self.address, self._records))
         for attempt in range(_PORTS):
-            self.port = free_port(self.address)
+            self.port = port or free_port(self.address)
             try:
                 self._run()
             except ConfigError:
