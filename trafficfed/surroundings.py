@@ -69,19 +69,22 @@ def gauges_of(controller: Controller) -> Gauges:
         term=table.term,
         queue_depth=controller.pipeline.waiting,
         held=sum(len(publisher.held) for _, publisher in controller.publication.publishers),
-        outlets=_outlets(controller) if controller.pipeline.leads else (),
+        outlets=_outlets(controller),
     )
 
 
 def _outlets(controller: Controller) -> tuple[OutletState, ...]:
+    leads = controller.pipeline.leads
     return tuple(
         OutletState(
             provider=outlet.provider,
             zone=outlet.zone.name,
+            leads=leads,
             reached=publisher.reaches,
             names=publisher.names,
             waiting=publisher.waiting,
             since_s=publisher.waiting_since_s,
+            calls=tuple((call, outcome, count) for (call, outcome), count in publisher.calls.items()),
         )
         for outlet, publisher in controller.publication.publishers
     )

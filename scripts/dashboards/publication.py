@@ -71,6 +71,18 @@ PROVIDERS = Row(
             unit="ops",
         ),
         Panel(
+            "Calls",
+            "What providers are asked. Vendors bill and limit requests; a call may take several.",
+            (
+                Query(
+                    f"sum by (provider, call, outcome) ({rate('provider_calls_total')})",
+                    "{{provider}} {{call}} {{outcome}}",
+                ),
+            ),
+            unit="ops",
+            width=24,
+        ),
+        Panel(
             "Services that wait",
             "To be planned or written.",
             (Query(f"max by (provider, zone) ({of('provider_waiting_services')})", "{{provider}} {{zone}}"),),

@@ -88,7 +88,7 @@ def written_by_hand() -> Iterator[Described]:
         certificates.of_services(),
         certificates.of_clusters(),
     ):
-        yield family.name, "gauge", frozenset(family.labels)
+        yield family.name, family.kind, frozenset(family.labels)
 
 
 def of_a_name_server() -> Iterator[Described]:

@@ -28,7 +28,7 @@ KEY = ServiceKey("prod", "shop", "web")
 
 @pytest.fixture
 def metrics(row: Row, seen: Callable[..., Observation]) -> Metrics:
-    outlet = OutletState(provider="bind", zone="fed.test", reached=True)
+    outlet = OutletState(provider="bind", zone="fed.test", reached=True, calls=(("apply", "Done", 4),))
     filled = Metrics(lambda: Gauges(rows=(row,), sources=(Source(cluster="eu"),), outlets=(outlet,)))
     for event in (
         Observed(seen(certificate_ends_s=2e9)),

@@ -13,6 +13,7 @@ from trafficfed.observe.exposition import Family
 from trafficfed.observe.outlets import OutletState, of_outlets
 from trafficfed.observe.totals import Totals
 
+CALLS = (("read", "Transient", 1), ("apply", "Done", 4))
 YEAR_S = 365 * 86_400.0
 
 
@@ -155,14 +156,22 @@ def test_plain_probes_have_none(seen: Callable[..., Observation], row: Row) -> N
 
 @pytest.mark.parametrize("reached", [True, False])
 def test_each_zone_at_each_provider_has_its_numbers(reached: bool) -> None:
-    state = OutletState(provider="bind", zone="fed.test", reached=reached, names=7, waiting=2, since_s=12.5)
+    state = OutletState(
+        provider="bind", zone="fed.test", reached=reached, names=7, waiting=2, since_s=12.5, calls=CALLS
+    )
     at = ("bind", "fed.test")
     assert values(of_outlets([state])) == {
         "trafficfed_provider_reached": {at: float(reached)},
         "trafficfed_provider_names": {at: 7.0},
         "trafficfed_provider_waiting_services": {at: 2.0},
         "trafficfed_provider_oldest_change_timestamp_seconds": {at: 12.5},
+        "trafficfed_provider_calls_total": {(*at, "apply", "Done"): 4.0, (*at, "read", "Transient"): 1.0},
     }
+
+
+def test_who_does_not_lead_tells_of_its_calls_alone() -> None:
+    found = values(of_outlets([OutletState(provider="bind", zone="fed.test", leads=False, calls=CALLS)]))
+    assert {name for name, samples in found.items() if samples} == {"trafficfed_provider_calls_total"}
 
 
 def test_where_nothing_waits_nothing_is_the_oldest() -> None:

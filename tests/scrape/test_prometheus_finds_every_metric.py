@@ -86,6 +86,8 @@ def prometheus(fleet: Regions, tmp_path_factory: pytest.TempPathFactory) -> Iter
             ),
             "all six are scraped, and the probers are heard",
         )
+        enough = "min(count_over_time(up[1m])) >= 4 and min(count_over_time(trafficfed_prober_targets[1m])) >= 4"
+        running.wait_until(lambda: bool(running.query(enough)), "all have been scraped often enough for rates")
         yield running
 
 

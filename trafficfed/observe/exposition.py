@@ -1,7 +1,8 @@
 """Prometheus text written straight from state, for series as many as services: the client library is slow at those.
 
 Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ (text format 0.0.4), and OpenMetrics 1.0.0
-(https://prometheus.io/docs/specs/om/open_metrics_spec/), which for gauges differs in the help's quotes only.
+(https://prometheus.io/docs/specs/om/open_metrics_spec/), which differs here in the help's quotes, and in that counters
+are described without ``_total``.
 """
 
 import itertools
@@ -12,12 +13,16 @@ OPEN_METRICS = "application/openmetrics-text"
 
 
 class Family(NamedTuple):
-    """One gauge: its name, what it says, its labels, and a sample (label values, value) for each series."""
+    """One metric: its name, what it says, its labels, and a sample (label values, value) for each series.
+
+    A ``counter`` has the name of its series, which ends in ``_total``.
+    """
 
     name: str
     help: str
     labels: tuple[str, ...]
     samples: Iterable[tuple[Sequence[str], float]]
+    kind: str = "gauge"
 
 
 def is_open_metrics(accept: str) -> bool:
@@ -46,8 +51,9 @@ def lines(families: Iterable[Family], limit: int, dropped: Dropped, *, open_metr
     """
     quoted = _Quoted()
     for family in families:
-        yield f"# HELP {family.name} {(_quoted if open_metrics else _escaped)(family.help)}"
-        yield f"# TYPE {family.name} gauge"
+        name = family.name.removesuffix("_total") if open_metrics else family.name
+        yield f"# HELP {name} {(_quoted if open_metrics else _escaped)(family.help)}"
+        yield f"# TYPE {name} {family.kind}"
         template = _template(family)
         samples = iter(family.samples)
         for values, number in itertools.islice(samples, limit):

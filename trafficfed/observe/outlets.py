@@ -8,21 +8,24 @@ from trafficfed.observe.exposition import Family
 
 class OutletState(Value, frozen=True, kw_only=True):
     """``reached``: the last that was asked of the provider was done. ``since_s``: the event behind the oldest change
-    that is not made yet, in UTC seconds, None where nothing waits."""
+    that is not made yet, in UTC seconds, None where nothing waits. ``calls``: call, outcome, and how often."""
 
     provider: str
     zone: str
-    reached: bool
+    leads: bool = True
+    reached: bool = False
     names: int = 0
     waiting: int = 0
     since_s: float | None = None
+    calls: tuple[tuple[str, str, int], ...] = ()
 
 
 def of_outlets(outlets: Collection[OutletState]) -> tuple[Family, ...]:
-    """Only of a leader: who does not lead writes nothing and waits for nothing."""
+    """Who does not lead writes nothing and waits for nothing: of it there are the calls alone."""
+    leading = [outlet for outlet in outlets if outlet.leads]
 
     def family(name: str, text: str, value: Callable[[OutletState], float | None]) -> Family:
-        numbers = (((outlet.provider, outlet.zone), value(outlet)) for outlet in outlets)
+        numbers = (((outlet.provider, outlet.zone), value(outlet)) for outlet in leading)
         samples = ((labels, float(number)) for labels, number in numbers if number is not None)
         return Family(f"trafficfed_provider_{name}", text, ("provider", "zone"), samples)
 
@@ -35,4 +38,15 @@ def of_outlets(outlets: Collection[OutletState]) -> tuple[Family, ...]:
             "When the event was behind the oldest change that is not made yet.",
             lambda it: it.since_s,
         ),
+        _calls(outlets),
     )
+
+
+def _calls(outlets: Collection[OutletState]) -> Family:
+    samples = (
+        ((outlet.provider, outlet.zone, call, outcome), float(count))
+        for outlet in outlets
+        for call, outcome, count in sorted(outlet.calls)
+    )
+    text = "Times the provider was asked, by what and how it ended."
+    return Family("trafficfed_provider_calls_total", text, ("provider", "zone", "call", "outcome"), samples, "counter")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import cast
 
@@ -13,6 +13,7 @@ from trafficfed.ports import Clock, Provider, Tracking
 from trafficfed.reports import ProviderFailed, Published, Report
 from trafficfed.zones.backoff import Backoff
 from trafficfed.zones.brakes import Held
+from trafficfed.zones.counted import CountedProvider
 from trafficfed.zones.desk import Pending, ZoneDesk
 from trafficfed.zones.fence import fence_name, read_fence, term_in
 from trafficfed.zones.plan import Planned
@@ -66,7 +67,7 @@ class ZonePublisher:
         luck: Callable[[], float] = random.random,
         fenced: Callable[[int], None] | None = None,
     ) -> None:
-        self._provider = provider
+        self._provider = CountedProvider(provider)
         self._zone = zone
         self._name = provider_name
         self._owner = owner
@@ -112,6 +113,11 @@ class ZonePublisher:
     def waiting_since_s(self) -> float | None:
         """UTC seconds of the event behind the oldest change that still has to be made, None where none has."""
         return self._desk.waiting_since_s
+
+    @property
+    def calls(self) -> Mapping[tuple[str, str], int]:
+        """How often the provider was asked, by call and outcome."""
+        return self._provider.calls
 
     @property
     def held(self) -> tuple[Held, ...]:
