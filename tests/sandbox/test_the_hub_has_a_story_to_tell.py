@@ -186,6 +186,7 @@ def test_the_view_shows_the_line_to_type_and_what_came_of_it(clock: SystemClock,
     hints = Hints.of(fleet, deployment, STORY, file)
     before = page(None, {}, {}, fleet, hints, Screen())
     assert f"    kubectl --kubeconfig {fleet.kubeconfig} --context hub apply -f {file}" in before
+    assert f"    http://127.0.0.1:{deployment.api_port}/" in before
     assert not any("placed by the hub" in line for line in before)
     placed = {"eu": ("127.0.1.1",), "us": ("127.0.2.1",), "ap": ("127.0.2.1",)}
     after = "\n".join(page(None, {}, placed, fleet, hints, Screen()))

@@ -27,6 +27,7 @@ class Hints:
     file: Path
     story: str
     metrics: str
+    page: str
 
     @classmethod
     def of(cls, fleet: Fleet, deployment: Deployment, story: Story, file: Path) -> Self:
@@ -38,6 +39,7 @@ class Hints:
             file=file,
             story=story.hostname,
             metrics=f"curl -s http://127.0.0.1:{deployment.api_port}/metrics",
+            page=f"http://127.0.0.1:{deployment.api_port}/",
         )
 
 
@@ -117,7 +119,7 @@ def _events(status: StatusView) -> list[str]:
 
 
 def _tries(fleet: Fleet, hints: Hints) -> list[str]:
-    lines = ["  ask as a client in eu:", f"    {hints.dig}"]
+    lines = ["  see it live in a browser:", f"    {hints.page}", "  ask as a client in eu:", f"    {hints.dig}"]
     backend = fleet.backends["eu"]
     if isinstance(backend, BackendProcess):
         if backend.pid is not None:
