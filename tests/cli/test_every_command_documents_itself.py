@@ -15,7 +15,14 @@ WITH_OUTPUT = {"plan", "explain", "status", "confirm", "forget", "version", "eve
 
 
 def test_the_commands_are_those_of_the_manual() -> None:
-    assert {command.name for command in ALL} == WITH_OUTPUT | {"run", "nameserver", "prober", "crds", "demo"}
+    assert {command.name for command in ALL} == WITH_OUTPUT | {
+        "run",
+        "nameserver",
+        "prober",
+        "crds",
+        "completion",
+        "demo",
+    }
     assert set(group.commands) == {command.name for command in ALL}
 
 

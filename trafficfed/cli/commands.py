@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from trafficfed.cli import steering_commands
+from trafficfed.cli import completing, steering_commands
 from trafficfed.cli.options import CONFIG, OUTPUT, SERVICE
 
 
@@ -76,7 +76,7 @@ def plan(config: Path, output: str) -> int:
 
 
 @click.command(short_help="Say which answer a client gets, and why.")
-@click.argument("hostname")
+@click.argument("hostname", shell_complete=completing.hostnames)
 @click.option("--client", metavar="IP", default="", help="Who asks; without it, a client of unknown place.")
 @CONFIG
 @OUTPUT
@@ -121,7 +121,13 @@ def status(watch: bool, config: Path, output: str) -> int:
 @click.command(short_help="Show what happened lately.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what happens, until interrupted.")
 @SERVICE
-@click.option("--cluster", metavar="NAME", default="", help="What is about this cluster only.")
+@click.option(
+    "--cluster",
+    metavar="NAME",
+    default="",
+    shell_complete=completing.clusters,
+    help="What is about this cluster only.",
+)
 @click.option("--warnings", is_flag=True, help="Warnings only.")
 @click.option("--last", "-n", type=click.IntRange(min=0), default=50, show_default=True, help="How many at most.")
 @CONFIG
@@ -147,7 +153,7 @@ def events(follow: bool, service: str, cluster: str, warnings: bool, last: int, 
 
 
 @click.command(short_help="Check a zone's delegation and name servers.")
-@click.argument("zone")
+@click.argument("zone", shell_complete=completing.zones)
 @click.option(
     "--parent",
     "parents",
@@ -178,7 +184,7 @@ def check(zone: str, parents: tuple[str, ...], resolver: str, port: int, config:
 
 
 @click.command(short_help="Let one held change go on.")
-@click.argument("confirm_id", metavar="ID")
+@click.argument("confirm_id", metavar="ID", shell_complete=completing.held)
 @CONFIG
 @OUTPUT
 def confirm(confirm_id: str, config: Path, output: str) -> int:
@@ -196,7 +202,7 @@ def confirm(confirm_id: str, config: Path, output: str) -> int:
 
 
 @click.command(short_help="Let a gone cluster's endpoints leave.")
-@click.argument("cluster")
+@click.argument("cluster", shell_complete=completing.clusters)
 @CONFIG
 @OUTPUT
 def forget(cluster: str, config: Path, output: str) -> int:
@@ -245,6 +251,23 @@ def crds() -> None:
     click.echo(crds_yaml(), nl=False)
 
 
+@click.command(short_help="Print what a shell needs to complete commands.")
+@click.argument("shell", type=click.Choice(completing.SHELLS))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print what SHELL has to read so that Tab completes commands, options, clusters, zones, services and names.
+
+    \b
+    Ends with 0.
+    \b
+    Examples:
+      source <(trafficfed completion bash)
+      trafficfed completion zsh > "${fpath[1]}/_trafficfed"
+      trafficfed completion fish > ~/.config/fish/completions/trafficfed.fish
+    """
+    click.echo(completing.script(shell, context.find_root().command, "trafficfed"))
+
+
 @click.command(short_help="Print the version.")
 @OUTPUT
 def version(output: str) -> int:
@@ -272,6 +295,7 @@ ALL: tuple[click.Command, ...] = (
     confirm,
     forget,
     crds,
+    completion,
     demo,
     version,
 )

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import ShellComplete
 
 from trafficfed.cli import commands
 from trafficfed.cli.failures import EXIT_FOUND, EXIT_INTERRUPTED, exit_code
@@ -42,9 +43,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
+def complete_for_kubectl() -> None:
+    """What kubectl runs for Tab after ``kubectl trafficfed``: candidates, then what the shell is to do with them.
+
+    ":4" says that file names are none of them (Cobra, ShellCompDirectiveNoFileComp; kubectl's page on plugins).
+    """
+    *given, begun = sys.argv[1:] or [""]
+    for each in ShellComplete(trafficfed, {}, "trafficfed", "").get_completions(given, begun):
+        click.echo(each.value)
+    click.echo(":4")
+
+
+def program(path: str) -> str:
+    """What this is called in usage texts: by kubectl, which finds plugins by their name on PATH, it is one of its own.
+
+    >>> program("/usr/bin/kubectl-trafficfed"), program("/usr/lib/python3/trafficfed/__main__.py")
+    ('kubectl trafficfed', 'trafficfed')
+    """
+    return "kubectl trafficfed" if path.rpartition("/")[2] == "kubectl-trafficfed" else "trafficfed"
+
+
 def _run(arguments: list[str]) -> int:
     try:
-        result = trafficfed.main(arguments, prog_name="trafficfed", standalone_mode=False)
+        result = trafficfed.main(arguments, prog_name=program(sys.argv[0]), standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code

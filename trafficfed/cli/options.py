@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from trafficfed.cli import completing
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 CONFIG: Decorator = click.option(
@@ -27,7 +29,12 @@ OUTPUT: Decorator = click.option(
     help="How to write what was found; wide has more and cuts nothing.",
 )
 SERVICE: Decorator = click.option(
-    "--service", "-s", metavar="NAME", default="", help="This service only: namespace/name, or a hostname of it."
+    "--service",
+    "-s",
+    metavar="NAME",
+    default="",
+    shell_complete=completing.services,
+    help="This service only: namespace/name, or a hostname of it.",
 )
 FOR: Decorator = click.option("--for", "for_", metavar="TIME", default="", help="End by itself, after 30m or 2h.")
 WHY: Decorator = click.option("--why", metavar="TEXT", required=True, help="The reason, for whoever finds it later.")

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from trafficfed.cli import completing
 from trafficfed.cli.options import CONFIG, FOR, OUTPUT, SERVICE, WHO, WHY
 
 
 @click.command(short_help="Take a cluster out of the answers.")
-@click.argument("cluster")
+@click.argument("cluster", shell_complete=completing.clusters)
 @SERVICE
 @FOR
 @WHY
@@ -46,7 +47,7 @@ def drain(
 
 
 @click.command(short_help="End a cluster's drain.")
-@click.argument("cluster")
+@click.argument("cluster", shell_complete=completing.clusters)
 @SERVICE
 @CONFIG
 @OUTPUT
@@ -66,7 +67,7 @@ def undrain(cluster: str, service: str, config: Path, output: str) -> int:
 
 
 @click.command(short_help="Keep answers as they are.")
-@click.argument("cluster", default="")
+@click.argument("cluster", default="", shell_complete=completing.clusters)
 @SERVICE
 @click.option("--all", "everything", is_flag=True, help="Every service in every cluster.")
 @FOR
@@ -96,7 +97,7 @@ def freeze(
 
 
 @click.command(short_help="End a freeze.")
-@click.argument("cluster", default="")
+@click.argument("cluster", default="", shell_complete=completing.clusters)
 @SERVICE
 @click.option("--all", "everything", is_flag=True, help="The freeze of everything.")
 @CONFIG
