@@ -93,6 +93,7 @@ def test_the_rules_are_those_that_prometheus_is_tested_with(everything: Json) ->
 def test_the_dashboards_are_those_that_are_tested(everything: Json) -> None:
     made = [each for each in rendered(everything) if "-dashboard-" in each["metadata"]["name"]]
     files = {path.name: json.loads(path.read_text()) for path in (ROOT / "deploy" / "grafana").glob("*.json")}
+    assert files
     assert {name: json.loads(text) for each in made for name, text in each["data"].items()} == files
     assert all(each["metadata"]["labels"]["grafana_dashboard"] == "1" for each in made)
 
@@ -107,6 +108,18 @@ def test_all_processes_are_scraped_by_one_monitor(everything: Json) -> None:
         each["spec"]["template"]["metadata"]["labels"] for each in made if each["kind"] in ("Deployment", "StatefulSet")
     ]
     assert len([each for each in labels if service["spec"]["selector"].items() <= each.items()]) == 3
+
+
+def test_what_selects_by_labels_finds_them(everything: Json) -> None:
+    for name in ("serviceMonitor", "prometheusRule", "dashboards"):
+        everything["monitoring"][name]["labels"] = {"release": "monitoring"}
+    made = [
+        each
+        for each in rendered(everything)
+        if each["kind"] in ("ServiceMonitor", "PrometheusRule") or "-dashboard-" in each["metadata"]["name"]
+    ]
+    assert len(made) > 2
+    assert all(each["metadata"]["labels"]["release"] == "monitoring" for each in made)
 
 
 def test_the_example_is_in_one_namespace(cluster: RealCluster) -> None:

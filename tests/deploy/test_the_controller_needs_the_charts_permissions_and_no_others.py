@@ -1,0 +1,220 @@
+"""The controller works under exactly the permissions that the chart gives, on real API servers that write down each
+request: none is forbidden, and none of the permissions is left unused."""
+
+import functools
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from trafficfed.model import Cluster
+from trafficfed.testing.apiservers import ApiError
+from trafficfed.testing.audit import Asked, Permission, asked, audited, idle
+from trafficfed.testing.charts import CHART, Manifest, rendered
+from trafficfed.testing.clusters import ClusterFarm, RealCluster
+from trafficfed.testing.deployment import Deployment
+from trafficfed.testing.hubs import apply, get, policy
+from trafficfed.testing.processes import ServerFailed
+from trafficfed.testing.real_cluster import MERGE
+from trafficfed.testing.templates import end_namespaces, of_every_kind, play_status, selects
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+Json = dict[str, Any]
+KINDS = yaml.safe_load((CHART / "values.yaml").read_text())["rbac"]["kinds"]
+ZONE = "fed.test"
+SHOP = "shop"
+GROUP, API = "trafficfed.io", "trafficfed.io/v1alpha1"
+EU = Cluster(name="eu", region="eu-central-1", country="DE", continent="EU")
+BY_ROOM = {"type": "Divided", "divideBy": "FreeCapacity"}
+PLURALS = [(each["group"], plural) for each in KINDS for plural in each["resources"]]
+MET = [(group, plurals[-1]) for group, plurals in ((each["group"], each["resources"]) for each in KINDS)]
+"""Where something stands in the way that is not ours: the last kind of each group."""
+WITH_STATUS = [(each["group"], plural) for each in KINDS for plural in each["status"]]
+PLAIN_LISTS = "--feature-gates=WatchList=false"
+"""Older API servers stream no lists; there a list and a watch are two requests, and two permissions."""
+WITHIN_S = 60.0
+PERMISSIONS_ONLY: Json = {"controller": {"enabled": False}}
+OF_MEMBER = {**PERMISSIONS_ONLY, "rbac": {"elector": True, "propagation": True}}
+OF_HUB = {**PERMISSIONS_ONLY, "rbac": {"member": False, "hub": True}}
+
+
+def rules(manifests: tuple[Manifest, ...], kind: str) -> list[Json]:
+    return [rule for each in manifests if each["kind"] == kind for rule in each["rules"]]
+
+
+def install(cluster: RealCluster, values: Json) -> None:
+    """The chart's permissions in place of those that every cluster of the tests begins with."""
+    for kind, name in (("clusterrole", "trafficfed-member"), ("clusterrolebinding", "trafficfed-member")):
+        cluster.kubectl("delete", kind, name)
+    cluster.kubectl("delete", "role,rolebinding", "trafficfed-elector", "--namespace=trafficfed")
+    cluster.kubectl("apply", "--server-side", "-f", str(CHART / "crds"))
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    for plural in ("globalservices", "operatorcontrols", "propagationpolicies", "clusterpropagationpolicies"):
+        cluster.processes[0].wait_until(functools.partial(serves, cluster, f"/apis/{API}/{plural}"))
+    apply(cluster, *rendered(values))
+
+
+def serves(cluster: RealCluster, path: str) -> bool:
+    """A definition is established a moment before its objects are served."""
+    try:
+        return get(cluster, path) is not None
+    except ApiError as error:
+        if error.status != 429:
+            raise
+        return False
+
+
+def log_of(cluster: RealCluster) -> Path:
+    """Beside the folder of all clusters."""
+    return cluster.directory.parents[1] / f"audit-{cluster.name}"
+
+
+class Story:
+    """One controller, one member that votes, one hub, and everything that needs a permission."""
+
+    def __init__(self, hub: RealCluster, member: RealCluster, product: Deployment) -> None:
+        self.hub, self.member, self.product = hub, member, product
+
+    def until(self, reached: Callable[[], bool], what: str) -> None:
+        """Wait; the error says what for."""
+        controller = self.product.controller
+        assert controller is not None, "it runs"
+        try:
+            controller.wait_until(reached, WITHIN_S)
+        except ServerFailed as error:
+            raise AssertionError(f"{what}: {error}") from None
+
+    def run(self, *arguments: str) -> None:
+        """A command, as an operator gives it."""
+        command = [sys.executable, "-m", "trafficfed", *arguments, "--config", str(self.product.config)]
+        subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+
+    def uses(self, cluster: RealCluster, *wanted: Permission) -> None:
+        self.until(lambda: set(wanted) <= asked(log_of(cluster)).used, f"{cluster.name}: {', '.join(map(str, wanted))}")
+
+    def tell(self) -> None:
+        self.declare()
+        self.propagate()
+        self.order()
+        self.change()
+        self.remember()
+        self.end()
+
+    def declare(self) -> None:
+        """Names by annotation and by GlobalService, good ones and refused ones."""
+        for name, hostname in (("web", f"web.{ZONE}"), ("lost", "web.elsewhere.test")):
+            keys = {"trafficfed.io/hostname": hostname}
+            self.member.apply_service(SHOP, name, keys, addresses=["127.0.1.10"], ready=1)
+        for name, hostname in (("shown", f"shown.{ZONE}"), ("refused", "shown.elsewhere.test")):
+            self.member.apply_service(SHOP, name, {}, addresses=["127.0.1.10"], ready=1)
+            meta = {"namespace": SHOP, "name": name}
+            spec = {"hostnames": [hostname]}
+            apply(self.hub, {"apiVersion": API, "kind": "GlobalService", "metadata": meta, "spec": spec})
+        self.uses(self.hub, Permission("patch", GROUP, "globalservices/status"))
+        self.uses(self.member, Permission("create", "", "events"))
+
+    def propagate(self) -> None:
+        """Every kind, into namespaces that are there and that are not, in the way of one that is not ours."""
+        space, *made = of_every_kind(SHOP, "all")
+        theirs = [*{each["apiVersion"]: each for each in of_every_kind(SHOP, "theirs")[1:]}.values()]
+        apply(self.member, *theirs)
+        apply(
+            self.hub, space, *made, *theirs, policy(SHOP, "all", *selects([*made, *theirs]), replicaScheduling=BY_ROOM)
+        )
+        everywhere = policy("", "space", *selects([space]))
+        del everywhere["metadata"]["namespace"]
+        apply(self.hub, {**everywhere, "kind": "ClusterPropagationPolicy"})
+        self.hub.ensure_namespace("new")
+        other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "new", "name": "other"}}
+        apply(self.hub, other, policy("new", "other", *selects([other])))
+        copies = [Permission(verb, group, plural) for verb in ("create", "patch") for group, plural in PLURALS]
+        met = [Permission("get", group, plural) for group, plural in MET]
+        self.uses(self.member, *copies, *met, Permission("list", "", "nodes"))
+        for each in made:
+            play_status(self.member, each)
+        self.uses(self.hub, *(Permission("patch", group, f"{plural}/status") for group, plural in WITH_STATUS))
+
+    def order(self) -> None:
+        """A drain, which the hub shows while it lasts."""
+        self.run("drain", "eu", "--why", "a test")
+        self.uses(self.hub, Permission("create", GROUP, "operatorcontrols"))
+        self.run("undrain", "eu")
+        self.uses(self.hub, Permission("delete", GROUP, "operatorcontrols"))
+
+    def remember(self) -> None:
+        """A controller that begins from nothing says everything again, and counts on in the Events that stand there."""
+        self.product.stop_controller()
+        shutil.rmtree(self.product.directory / "state")
+        self.member.kubectl("delete", "configmaps", "--all", "--namespace=trafficfed")
+        said = f"/apis/{API}/namespaces/{SHOP}/propagationpolicies/all/status"
+        self.hub.admin.request("PATCH", said, {"status": {"problems": [], "conditions": []}}, MERGE)
+        self.product.start_controller()
+        for cluster in (self.member, self.hub):
+            self.uses(cluster, Permission("patch", "", "events"))
+
+    def change(self) -> None:
+        """A controller that goes on where another one was leaves nothing of that one's copy of the table."""
+        self.product.restart_controller()
+        keys = {"trafficfed.io/hostname": f"web.{ZONE}", "trafficfed.io/weight": "7"}
+        self.member.apply_service(SHOP, "web", keys, addresses=["127.0.1.10"], ready=1)
+        gone = Permission("delete", "", "configmaps")
+        self.until(lambda: gone in asked(log_of(self.member)).within, "the copy before goes")
+
+    def end(self) -> None:
+        """Policies go, and their copies with them."""
+        self.hub.kubectl("delete", "propagationpolicies,clusterpropagationpolicies", "--all", "--all-namespaces")
+        self.uses(self.member, *(Permission("delete", group, plural) for group, plural in PLURALS))
+        end_namespaces(self.member)
+        self.uses(self.hub, Permission("delete", "", "configmaps"))
+
+
+def settings(product: Deployment, hub: RealCluster) -> None:
+    (product.directory / "controllers.key").write_text(secrets.token_hex(32))
+    (product.directory / "controllers.key").chmod(0o600)
+    product.set(
+        hub={"kubeconfig": str(hub.kubeconfig), "context": hub.context},
+        leadership={"name": "eu", "key-file": "./controllers.key", "electorate": [{"cluster": "eu"}]},
+    )
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """The whole story, told once: what was asked for stands in the logs."""
+    directory = tmp_path_factory.mktemp("permissions")
+    with ClusterFarm(directory / "clusters") as farm:
+        member, hub = (
+            farm.start_one(name, extra=(*audited(directory / f"audit-{name}"), PLAIN_LISTS)) for name in ("eu", "hub")
+        )
+        install(member, OF_MEMBER)
+        install(hub, OF_HUB)
+        hub.ensure_namespace(SHOP)
+        product = Deployment(directory / "product", ZONE, [(EU, member.kubeconfig, member.context)])
+        settings(product, hub)
+        story = Story(hub, member, product)
+        with product:
+            product.start_controller()
+            story.tell()
+        yield story
+
+
+def everything_asked(cluster: RealCluster) -> Asked:
+    return asked(log_of(cluster))
+
+
+@pytest.mark.parametrize("name", ["member", "hub"])
+def test_nothing_that_it_asks_for_is_forbidden(told: Story, name: str) -> None:
+    assert everything_asked(getattr(told, name)).missing == frozenset()
+
+
+@pytest.mark.parametrize(("name", "values"), [("member", OF_MEMBER), ("hub", OF_HUB)])
+def test_nothing_is_permitted_that_it_does_not_ask_for(told: Story, name: str, values: Json) -> None:
+    made, log = rendered(values), everything_asked(getattr(told, name))
+    assert idle(rules(made, "ClusterRole"), log.outside) == []
+    assert idle(rules(made, "Role"), log.within) == []
