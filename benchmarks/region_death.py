@@ -63,7 +63,7 @@ def _death(fleet: Regions, names: Sequence[str], number: int) -> Death:
     out_s = dict(watch.until_out(sample))
     all_s = watch.until_all_right(names)
     told = ", ".join(f"{where} {after_s:.2f} s" for where, after_s in sorted(out_s.items()))
-    say(f"{number + 1}: {dead.name} out after {told}; every name seen right at {all_s:.2f} s; {watch.empty} empty answers")
+    say(f"{number + 1}: {dead.name} out after {told}; all seen right at {all_s:.2f} s; {watch.empty} empty")
     dead.revive()
     _settled(fleet, names)
     return Death(dead.name, out_s, all_s, watch.empty, watch.asked)
