@@ -37,7 +37,7 @@ from trafficfed.surroundings import (
     object_events_of,
     operations_of,
     propagation_of,
-    vantage_views,
+    vantages_of,
 )
 from trafficfed.table.disk import DiskLog, load
 from trafficfed.table.table import Snapshot, Table
@@ -181,7 +181,8 @@ class Running:
         role = self._role = make_role(parts, table, work)
         shown = () if hub_controls is None else (hub_controls,)
         controller.keep_in(disk, *self._feeding(parts, role), *role.holders, *shown)
-        leadership = LeadershipMetrics(metrics.registry, role.view, lambda: vantage_views(parts, self.clock))
+        vantages = functools.partial(vantages_of, settings, parts, self.clock)
+        leadership = LeadershipMetrics(metrics.registry, role.view, vantages)
         self._reports.listeners.append(leadership)
         operations = operations_of(settings, parts, self.clock, journal, metrics, propagation, role.accept, role.view)
         views = ServiceViews(metrics.rtt_of)

@@ -144,6 +144,13 @@ def operations_of(
     )
 
 
+def vantages_of(settings: Settings, parts: Parts, clock: Clock) -> tuple[VantageView, ...]:
+    """Every vantage that this controller hears: the probers that report, and itself."""
+    own, distrusted = settings.vantage, parts.controller.pipeline.records.distrusted
+    itself = VantageView(name=own.name, cluster=own.cluster, distrusted=own.name in distrusted)
+    return (*vantage_views(parts, clock), itself)
+
+
 def vantage_views(parts: Parts, clock: Clock) -> tuple[VantageView, ...]:
     """The probers that report here."""
     if parts.desk is None:

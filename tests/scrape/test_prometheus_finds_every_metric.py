@@ -5,29 +5,34 @@ Two regions on real API servers, one of them the hub, with the zone at BIND as t
 
 import json
 import re
+import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 
 from trafficfed.testing import promql
+from trafficfed.testing.backends import Backend
+from trafficfed.testing.certificates import NOT_AFTER, CertificateAuthority
 from trafficfed.testing.hubs import apply, get, policy
 from trafficfed.testing.pages import ROOT, code, page, pages
 from trafficfed.testing.processes import free_port
 from trafficfed.testing.prometheus import Prometheus
 from trafficfed.testing.regions import Regions, regions
-from trafficfed.testing.world import NAMESPACE
+from trafficfed.testing.world import NAMESPACE, ZONE
 
 pytestmark = pytest.mark.real
 
+SECURE = "127.0.1.30"
 RULES = ROOT / "deploy" / "prometheus" / "trafficfed.rules.yaml"
 NAME = re.compile(r"\btrafficfed_[a-z0-9_]+")
 PACKAGES = {"trafficfed_healthchecks", "trafficfed_providers"}
 CREATED = "_created"
 """What the client library adds to each counter and histogram: when it began to count."""
 QUIET = {
-    "First certificate ends in",
+    "First certificate ends in",  # the service and the cluster that are looked at have none
     "From an endpoint's death to the provider's answer",
     "From an endpoint's death to the authorities' right answer",
     "Refused objects",
@@ -41,10 +46,37 @@ QUIET = {
 OF_HISTOGRAMS = re.compile(r"_(bucket|count|sum)$")
 
 
+@contextmanager
+def trusted(directory: Path) -> Iterator[ssl.SSLContext]:
+    """What a server of the name ``secure`` shows, under an authority that every process begun meanwhile trusts."""
+    authority = CertificateAuthority.create()
+    pair = authority.server(f"secure.{ZONE}")
+    (directory / "server.pem").write_bytes(pair.certificate + pair.key)
+    (directory / "authorities.pem").write_bytes(authority.pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "server.pem")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(directory / "authorities.pem"))
+        yield context
+
+
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
-    with regions(tmp_path_factory.mktemp("two"), ["eu", "us"], zone_votes=True, hub=True) as fleet:
+    with (
+        trusted(tmp_path_factory.mktemp("secure")) as tls,
+        Backend(SECURE, tls=tls) as secure,
+        regions(tmp_path_factory.mktemp("two"), ["eu", "us"], zone_votes=True, hub=True) as fleet,
+    ):
         fleet.apply("web")
+        annotations = {"hostname": f"secure.{ZONE}", "health-check": f"https://secure.{ZONE}:{secure.port}/"}
+        fleet.regions["eu"].cluster.apply_service(
+            NAMESPACE,
+            "secure",
+            {f"trafficfed.io/{key}": value for key, value in annotations.items()},
+            ports=(secure.port,),
+            addresses=(SECURE,),
+            ready=1,
+        )
         hub = fleet.regions["eu"].cluster
         settings = {"apiVersion": "v1", "kind": "ConfigMap", "name": "settings"}
         metadata = {"namespace": NAMESPACE, "name": "settings"}
@@ -82,7 +114,8 @@ def prometheus(fleet: Regions, tmp_path_factory: pytest.TempPathFactory) -> Iter
             lambda: (
                 running.value("count(up == 1)") == 6
                 and running.value("count(trafficfed_prober_targets_followed == 1)") == 2
-                and running.value("count(trafficfed_vantage_connected == 1)") == 4
+                and running.value("count(trafficfed_vantage_connected == 1)") == 6
+                and running.value("count(trafficfed_cluster_certificate_expiry_timestamp_seconds)") == 2
             ),
             "all six are scraped, and the probers are heard",
         )
@@ -141,6 +174,13 @@ def test_panels_show_something_of_a_fleet_that_is_well(prometheus: Prometheus, p
         if not prometheus.query(promql.filled(target["expr"], **chosen))
     }
     assert empty <= QUIET
+
+
+def test_the_end_of_a_certificate_is_seen_by_every_controller(prometheus: Prometheus) -> None:
+    found = prometheus.query("trafficfed_certificate_expiry_timestamp_seconds")
+    assert {labels["service"] for labels, _ in found} == {f"default/{NAMESPACE}/secure"}
+    assert {ends_s for _, ends_s in found} == {NOT_AFTER.timestamp()}
+    assert len(found) == 2
 
 
 def test_a_fleet_that_is_well_alerts_nobody_and_one_that_fails_over_does(
