@@ -22,6 +22,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "crds",
         "completion",
         "demo",
+        "top",
     }
     assert set(group.commands) == {command.name for command in ALL}
 

@@ -118,6 +118,26 @@ def status(watch: bool, config: Path, output: str) -> int:
     return asking.status(config, output, watch=watch)
 
 
+@click.command(short_help="Show the fleet on one screen, live.")
+@click.option("--every", metavar="TIME", default="2s", show_default=True, help="How often it is drawn anew.")
+@CONFIG
+def top(every: str, config: Path) -> int:
+    """Show the fleet on one screen of the terminal, drawn anew every two seconds: what is amiss first.
+
+    Keys: q ends, arrows and page keys move, p shows only what is amiss.
+
+    \b
+    Ends with 0 when told to, 2 where there is no terminal.
+    \b
+    Example:
+      trafficfed top --every 5s
+    """
+    from trafficfed.cli import ordering
+    from trafficfed.cli import top as screen
+
+    return screen.top(config, ordering.seconds(every, "--every"))
+
+
 @click.command(short_help="Show what happened lately.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what happens, until interrupted.")
 @SERVICE
@@ -289,6 +309,7 @@ ALL: tuple[click.Command, ...] = (
     plan,
     explain,
     status,
+    top,
     events,
     check,
     *steering_commands.ALL,

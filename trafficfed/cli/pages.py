@@ -53,7 +53,7 @@ def page(view: View, width: int, paint: Paint, *, wide: bool = False) -> Iterato
 
 
 def _status(view: StatusView, sheet: Sheet) -> Iterator[str]:
-    yield sheet.text(Cell(view.owner, "title"), *_standing(view), f"  generation {view.generation}, term {view.term}")
+    yield sheet.text(Cell(view.owner, "title"), *standing(view), f"  generation {view.generation}, term {view.term}")
     for reason in view.not_ready:
         yield sheet.text("  ", reason)
     yield from _leadership(view, sheet)
@@ -105,7 +105,8 @@ def _vantage(view: VantageView) -> Cell:
     return Cell("reports", "good") if view.connected else Cell("silent", "doubt")
 
 
-def _standing(view: StatusView) -> tuple[str | Cell, ...]:
+def standing(view: StatusView) -> tuple[str | Cell, ...]:
+    """Whether the controller is in working order, behind its name."""
     if not view.live:
         return ("  ", Cell("last table on disk", "doubt"))
     return ("  ", Cell("ready", "good") if view.ready else Cell("not ready", "bad"))
