@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from trafficfed.observe.exposition import Dropped, Family, chunks, lines
+from trafficfed.observe.exposition import PAUSE, Dropped, Family, chunks, lines
 
 values = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), max_size=12
@@ -53,3 +53,12 @@ def test_a_family_without_labels_has_no_braces() -> None:
 def test_large_timestamps_keep_their_seconds() -> None:
     written, _ = text([Family("trafficfed_x", "X.", (), [((), 1_795_000_123.25)])], 1)
     assert written.splitlines()[-1] == "trafficfed_x 1795000123.25"
+
+
+def test_leaving_out_many_lets_other_work_in_between() -> None:
+    dropped = Dropped()
+    family = Family("trafficfed_x", "X.", ("n",), (((str(n),), 1.0) for n in range(3 * PAUSE)))
+    pieces = list(chunks(lines([family], 2, dropped), 1_000_000))
+    assert dropped.count == 3 * PAUSE - 2
+    assert pieces[:-1] == [b"", b""]
+    assert len(pieces[-1].splitlines()) == 4

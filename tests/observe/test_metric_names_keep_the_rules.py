@@ -29,7 +29,7 @@ def by_hand(row: Row, seen: Observation) -> Iterator[Metric]:
     probes = series.LastProbes()
     probes.take(seen)
     families = (*series.of_rows([row]), *series.of_sources([Source(cluster="eu")]), *probes.families())
-    yield from text_string_to_metric_families("\n".join((*lines(families, 10, Dropped()), "")))
+    yield from text_string_to_metric_families("".join(f"{line}\n" for line in lines(families, 10, Dropped())))
 
 
 @pytest.fixture

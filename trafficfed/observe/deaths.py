@@ -24,6 +24,8 @@ class Deaths:
 
     def seen(self, seen: Observation) -> None:
         """One probe came back."""
+        if seen.passed and not self._failing:
+            return
         service, target = str(seen.service), (seen.cluster, seen.address)
         if not seen.passed:
             self._failing.setdefault(service, {}).setdefault(target, seen.at_s)

@@ -9,6 +9,9 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+PAUSE = 1000
+"""Series left out at a stretch, within a millisecond or two."""
+
 OPEN_METRICS = "application/openmetrics-text"
 
 
@@ -41,8 +44,12 @@ class Dropped:
         self.count = 0
 
 
-def lines(families: Iterable[Family], limit: int, dropped: Dropped, *, open_metrics: bool = False) -> Iterator[str]:
+def lines(
+    families: Iterable[Family], limit: int, dropped: Dropped, *, open_metrics: bool = False
+) -> Iterator[str | None]:
     """The exposition line by line, at most ``limit`` series of each family; the others are counted.
+
+    None stands where many were left out, so that other work fits in there as well.
 
     >>> print(*lines([Family("up", "Is it.", ("job",), [(('a"b',), 1.0)])], 10, Dropped()), sep="\\n")
     # HELP up Is it.
@@ -58,14 +65,20 @@ def lines(families: Iterable[Family], limit: int, dropped: Dropped, *, open_metr
         samples = iter(family.samples)
         for values, number in itertools.islice(samples, limit):
             yield template % (*[quoted[value] for value in values], number)
-        dropped.count += sum(1 for _ in samples)
+        for _ in samples:
+            dropped.count += 1
+            if dropped.count % PAUSE == 0:
+                yield None
 
 
-def chunks(lines: Iterable[str], size: int) -> Iterator[bytes]:
-    """Lines in pieces of at least ``size`` characters, so that other work fits in between."""
+def chunks(lines: Iterable[str | None], size: int) -> Iterator[bytes]:
+    """Lines in pieces of at least ``size`` characters, so that other work fits in between; an empty one for None."""
     piece: list[str] = []
     length = 0
     for line in lines:
+        if line is None:
+            yield b""
+            continue
         piece += (line, "\n")
         length += len(line) + 1
         if length >= size:

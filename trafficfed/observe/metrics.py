@@ -212,9 +212,14 @@ class Metrics:
         now = self._gauges()
         rows = tuple(now.rows)
         counted = totals.Totals()
+        services: set[str] = set()
         for at in range(0, len(rows), totals.BATCH):
-            counted.take(rows[at : at + totals.BATCH])
+            batch = rows[at : at + totals.BATCH]
+            counted.take(batch)
+            services.update(str(row.key) for row in batch)
             yield b""
+        self._probes.keep(services)
+        self._deaths.keep(services)
         dropped = exposition.Dropped()
         families = self._families(rows, now, counted)
         lines = exposition.lines(families, self._limit, dropped, open_metrics=open_metrics)
@@ -230,9 +235,6 @@ class Metrics:
 
     def _families(self, rows: Collection[Row], now: Gauges, counted: totals.Totals) -> Iterator[exposition.Family]:
         sources = tuple(now.sources)
-        services = {str(row.key) for row in rows}
-        self._probes.keep(services)
-        self._deaths.keep(services)
         self._certificates.keep(rows)
         if self._services:
             yield from (*series.of_rows(rows), *self._probes.families(), self._certificates.of_services())
