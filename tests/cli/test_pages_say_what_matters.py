@@ -7,15 +7,18 @@ from collections.abc import Mapping
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from trafficfed.cli.output import Screen, encoded
 from trafficfed.cli.pages import page
 from trafficfed.cli.tables import Paint
+from trafficfed.delegation.report import CheckView, FindingView
 from trafficfed.observe.views import (
     ChangeView,
     ClusterView,
     CopyView,
     DoneView,
+    EventsView,
     EventView,
     ExplainView,
     HeldView,
@@ -105,7 +108,18 @@ EXPLAIN = ExplainView(
     pick=1,
     lines=("eu: 192.0.2.1 serves", "us stands by"),
 )
-EVERY: list[View] = [STATUS, PLAN, EXPLAIN, DoneView(message="done"), VersionView(version="1.0")]
+EVENTS = EventsView(owner="demo", at_s=1000.0, seen=1, events=STATUS.events * 3)
+CHECK = CheckView(
+    zone="fed.test",
+    parent="192.0.2.53",
+    right=False,
+    findings=(
+        FindingView(subject="delegation", level="bad", text="the parent lacks ns2.fed.test, which the zone names"),
+        FindingView(subject="SOA", level="doubt", text="serials differ"),
+        FindingView(subject="CAA", level="good", text="none"),
+    ),
+)
+EVERY: list[View] = [STATUS, PLAN, EXPLAIN, EVENTS, CHECK, DoneView(message="done"), VersionView(version="1.0")]
 
 
 def text(view: View, width: int = 0) -> str:
@@ -199,6 +213,35 @@ web.fed.test  for client 192.0.2.7
   eu: 192.0.2.1 serves
   us stands by"""
     )
+
+
+def test_a_check_marks_each_finding_and_gives_lines_to_copy() -> None:
+    assert text(replace(CHECK, add=("fed.test. 3600 IN NS ns2.fed.test.",))).splitlines() == [
+        "fed.test  parent asked at 192.0.2.53  something is wrong",
+        "  BAD  delegation: the parent lacks ns2.fed.test, which the zone names",
+        "  note SOA: serials differ",
+        "  ok   CAA: none",
+        "",
+        "Add to the parent's zone",
+        "fed.test. 3600 IN NS ns2.fed.test.",
+    ]
+
+
+def test_lines_to_copy_are_never_cut() -> None:
+    line = f"{'a' * 60}.fed.test. 3600 IN NS ns2.fed.test."
+    assert line in text(replace(CHECK, remove=(line,)), width=60).splitlines()
+
+
+def test_wide_tells_more_and_cuts_nothing() -> None:
+    shown = encoded(STATUS, "wide", Screen(width=60)).splitlines()
+    assert "  declared by nobody any more" in shown
+    (targets,) = [line for line in shown if line.startswith("  CLUSTER  ADDRESS")]
+    assert targets.split()[-5:] == ["TIER", "SERVES", "SINCE", "(UTC)", "NOTE"]
+    (eu,) = [line for line in shown if line.startswith("  eu ")]
+    assert eu.split()[-4:] == ["0", "yes", "1970-01-01T00:11:40Z", "Passing"]
+    assert any(line.startswith("1970-01-01T01:01:01Z") for line in shown)
+    assert not any("…" in line for line in shown)
+    assert "SERVES" not in encoded(STATUS, "table", Screen())
 
 
 @pytest.mark.parametrize("view", EVERY, ids=lambda view: type(view).__name__)

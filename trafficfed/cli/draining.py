@@ -34,20 +34,21 @@ class Draining:
     def wait(self, cluster: str, service: str, timeout_s: float) -> str:
         """What came of it, in one sentence. Raises Transient where it is not over in time, with what stands in the
         way, and ConfigError where the drain has ended meanwhile."""
-        quiet, begun_s = Quiet(), self._clock.monotonic_s()
+        quiet, ttl, begun_s = Quiet(), 0, self._clock.monotonic_s()
         while True:
             parts, why = self._look(cluster, service, begins=quiet.since_s is None)
-            quiet = quiet.seen(self._clock.monotonic_s(), given_out=bool(why))
-            now_s, ttl = self._clock.monotonic_s(), max((each.ttl for each in parts), default=0)
+            now_s = self._clock.monotonic_s()
+            quiet = quiet.seen(now_s, given_out=bool(why))
+            ttl = max((ttl, *(each.ttl for each in parts)))  # the longest that any answer was ever given with
             left_s = quiet.left_s(now_s, ttl)
             if left_s == 0.0:
                 _, why = self._look(cluster, service, ends=True)
                 if not why:
                     return f"cluster {cluster} is given out nowhere, and the TTL of {ttl} s has passed thrice since"
                 quiet, left_s = Quiet(), None
+            self._once(_few(why) or f"given out nowhere; waiting until the TTL of {ttl} s has passed thrice")
             if now_s - begun_s >= timeout_s:
                 raise Transient(f"not over after {timeout_s:g} s: {_few(why) or 'the TTL has not passed thrice'}")
-            self._once(_few(why) or f"given out nowhere; waiting until the TTL of {ttl} s has passed thrice")
             threading.Event().wait(LOOK_S if left_s is None else min(LOOK_S, left_s))
 
     def _look(self, cluster: str, service: str, *, begins: bool = False, ends: bool = False) -> Found:
