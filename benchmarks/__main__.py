@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import change_to_answer, hub_to_members, region_death
+from benchmarks import change_to_answer, hub_to_members, page_viewers, region_death
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -17,6 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--changes", type=int, default=200, help="changes measured one at a time")
     parser.add_argument("--services", default="10,1000", help="death: numbers of services, comma separated")
     parser.add_argument("--deaths", type=int, default=20, help="death: how often the leader's region dies")
+    parser.add_argument("--viewed", type=int, default=1000, help="page: services that the live page shows")
     given = parser.parse_args(arguments)
     for name in [given.benchmark] if given.benchmark else BENCHMARKS:
         with tempfile.TemporaryDirectory(prefix="trafficfed-bench-") as directory:
@@ -42,7 +43,11 @@ def death(directory: Path, given: argparse.Namespace) -> str:
     )
 
 
-BENCHMARKS = {"answers": answers, "propagation": propagation, "death": death}
+def page(directory: Path, given: argparse.Namespace) -> str:
+    return page_viewers.report(page_viewers.measure(directory, given.viewed, (0, 50)))
+
+
+BENCHMARKS = {"answers": answers, "propagation": propagation, "death": death, "page": page}
 
 
 if __name__ == "__main__":

@@ -68,6 +68,9 @@ def test_what_only_grows_older_is_no_news() -> None:
         (None, 0.1, True),
         (0.1, None, True),
         (0.0, 0.1, True),
+        (0.00001, 0.0009, False),
+        (0.002, 0.0029, False),
+        (0.002, 0.0031, True),
     ],
 )
 def test_a_latency_is_news_when_it_has_moved_noticeably(

@@ -7,7 +7,9 @@ from msgspec.structs import replace
 from trafficfed.observe.views import ServiceView, StatusView, TargetView, View
 
 NOTICEABLE = 0.2
-"""A latency is news when it differs by more than this share of the one last told: below it is the network's noise."""
+NOTICEABLE_S = 0.001
+"""A latency is news when it differs from the one last told by more than this share of it, and by more than this time:
+below is the noise of networks, and of a machine's own loopback."""
 
 
 class StreamView(View, frozen=True, kw_only=True):
@@ -64,6 +66,8 @@ def settled(before: ServiceView | None, now: ServiceView) -> ServiceView:
 
 def _settled(target: TargetView, told: Mapping[tuple[str, str], float | None]) -> TargetView:
     before_s = told.get((target.cluster, target.address))
-    if before_s is None or target.rtt_s is None or abs(target.rtt_s - before_s) > NOTICEABLE * before_s:
+    if before_s is None or target.rtt_s is None:
+        return target
+    if abs(target.rtt_s - before_s) > max(NOTICEABLE * before_s, NOTICEABLE_S):
         return target
     return replace(target, rtt_s=before_s)
