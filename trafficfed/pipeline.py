@@ -133,6 +133,8 @@ class Pipeline:
             self._controls, self._local = self._local, None
         self._folding |= self._differing
         self._differing.clear()
+        untold, self._refused = self._refused, {}
+        self._folding |= untold.keys()
         return self.settle(now_s, self._overlay.take())
 
     def follow(self) -> None:

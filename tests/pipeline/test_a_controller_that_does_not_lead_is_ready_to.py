@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from trafficfed.errors import Refused
 from trafficfed.model import OperatorControl, State
+from trafficfed.reports import ServiceRefused
 from trafficfed.testing.folding import balanced
 from trafficfed.testing.piping import PipedFleet
 
@@ -260,3 +261,15 @@ def test_whatever_both_saw_the_next_leader_answers_as_the_last_one_did(events: l
     assert set(beside.answer("web")) & {"192.0.2.1", "192.0.2.2"}
     if events and events[-1][1]:
         assert beside.answer("web") == before
+
+
+def test_what_was_refused_before_anybody_led_is_told_by_whoever_leads() -> None:
+    stranger = balanced("web", "web.elsewhere.org", ["192.0.2.1"])
+    fleet = PipedFleet(["eu", "us"], leads=False)
+    fleet.listed("eu", stranger)
+    assert [refusal.reason for refusal in fleet.pipeline.refusals] == ["OutsideZones"]
+    assert not fleet.reports
+    step = fleet.lead(1)
+    told = [report.refusal.reason for report in step.reports if isinstance(report, ServiceRefused)]
+    assert told == ["OutsideZones"]
+    assert [refusal.reason for refusal in fleet.pipeline.refusals] == ["OutsideZones"]
