@@ -170,7 +170,8 @@ class Running:
         metrics = Metrics(
             functools.partial(gauges_of, controller), settings.metrics.series, services=settings.metrics.services
         )
-        self._reports.listeners += [metrics, journal, object_events_of(parts, self.clock)]
+        object_events = object_events_of(parts, self.clock)
+        self._reports.listeners += [metrics, journal, object_events]
         propagation = propagation_of(settings, self.clock, table)
         if propagation is not None:
             PropagationMetrics(metrics.registry, propagation)
@@ -196,6 +197,7 @@ class Running:
             self._logger.info("started", owner=settings.owner, api=str(address), generation=table.generation)
             parts.start_watching(tasks)
             tasks.create_task(disk.run(), name="disk")
+            tasks.create_task(object_events.run(), name="Events on Services")
             if self._feed is not None:
                 tasks.create_task(self._feed.run(), name="feed")
             role.start(tasks)

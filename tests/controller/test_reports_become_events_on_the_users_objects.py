@@ -1,7 +1,9 @@
 """`kubectl describe service` tells the hostname, whether it sends clients here, and why not; and what was refused."""
 
+import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -19,7 +21,7 @@ from trafficfed.model import (
     State,
     Verdict,
 )
-from trafficfed.observe.object_events import ObjectEvents
+from trafficfed.observe.object_events import AT_ONCE, SPACING_S, ObjectEvents
 from trafficfed.observe.object_notes import notes
 from trafficfed.reports import Decided, Published, RefusalCleared, ReportEvent, ServiceRefused, VerdictChanged
 from trafficfed.steering.decide import decide, given_out
@@ -71,6 +73,8 @@ class Desk:
         """What an event leads to."""
         self.told.clear()
         self.events(event)
+        while self.events.turn():
+            pass
         return list(self.told)
 
     def becomes(self, row: Row) -> dict[str, tuple[str, str, str]]:
@@ -157,7 +161,8 @@ def test_a_verdict_and_the_answer_that_it_leads_to_are_one_event() -> None:
     desk = Desk(web())
     desk.rows[WEB] = web(eu=DOWN)
     before, after = web().verdicts[0], web(eu=DOWN).verdicts[0]
-    assert len(desk(VerdictChanged(WEB, before, after))) == 1
+    desk.events(VerdictChanged(WEB, before, after))
+    assert len(desk(Decided(WEB, "verdict", US))) == 1
     assert desk(Decided(WEB, "verdict", US)) == []
 
 
@@ -241,3 +246,33 @@ def test_given_out_is_told_just_where_somebody_gets_it(states: list[dict[str, An
 
 def test_what_concerns_no_object_is_told_to_none() -> None:
     assert Desk()(Published("bind", "example.org", "web.example.org", Outcome.DONE, 0.01)) == []
+
+
+@pytest.mark.looptime
+async def test_a_regions_death_is_told_in_slices() -> None:
+    """However many services it takes with it, the loop is free for failover in between."""
+    rows = {key: replace(web(eu=DOWN), service=replace(web().service, key=key)) for key in map(numbered, range(100))}
+    told: list[str] = []
+    events = ObjectEvents(
+        lambda key: UIDS, lambda cluster, note: told.append(note.subject.name), rows, lambda: (), At()
+    )
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(events.run(), name="events")
+        for key in rows:
+            events(Decided(key, "verdict", US))
+        assert told == []
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert told == []  # what stood at the start is told already
+        for key in rows:
+            rows[key] = replace(rows[key], verdicts=web().verdicts)
+            events(Decided(key, "verdict", US))
+        await asyncio.sleep(SPACING_S / 2)
+        assert len(set(told)) <= AT_ONCE
+        await asyncio.sleep(2 * len(rows) / AT_ONCE * SPACING_S)
+        assert len(set(told)) == len(rows)
+        running.cancel()
+
+
+def numbered(number: int) -> ServiceKey:
+    return ServiceKey("default", "shop", f"web{number}")

@@ -1,6 +1,8 @@
 """Reports become Events on the users' own Services: what `kubectl describe service` tells."""
 
+import asyncio
 from collections.abc import Callable, Mapping
+from typing import Never
 
 from trafficfed.kubernetes_api.events import Note, Subject
 from trafficfed.model import OperatorControl, Refusal, Row, ServiceKey
@@ -18,11 +20,18 @@ Controls = Callable[[], tuple[OperatorControl, ...]]
 """The operator controls in force."""
 
 
+AT_ONCE = 20
+"""Services in one slice: a few milliseconds at most."""
+
+SPACING_S = 0.1
+"""Between slices; an API server is told far fewer Events a second than that comes to."""
+
+
 class ObjectEvents:
     """A listener of reports. A refusal that concerns no cluster in particular is told in all that have the object.
 
-    Of an answer each cluster is told its own part, once for each change of that part: what stood in ``rows`` at the
-    start was told before it.
+    Of an answer each cluster is told its own part, once for each change of that part, and in ``run``: what stood in
+    ``rows`` at the start was told before it.
     """
 
     def __init__(
@@ -32,6 +41,8 @@ class ObjectEvents:
         self._rows, self._controls, self._clock = rows, controls, clock
         self._before = dict(rows)
         self._told: dict[ServiceKey, dict[str, Told]] = {}
+        self._due: dict[ServiceKey, None] = {}
+        self._wake = asyncio.Event()
 
     def __call__(self, event: ReportEvent) -> None:
         match event:
@@ -40,7 +51,8 @@ class ObjectEvents:
             case RefusalCleared(refusal):
                 self._refusal(refusal, Told("RefusalCleared", f"no longer refused: {refusal.message}"))
             case Decided(service=key) | VerdictChanged(service=key):
-                self._answer(key)
+                self._due[key] = None
+                self._wake.set()
             case _:
                 return
 
@@ -49,13 +61,29 @@ class ObjectEvents:
             clusters = [refusal.cluster] if refusal.cluster else sorted(self._uids(refusal.service))
             self._note(refusal.service, dict.fromkeys(clusters, told))
 
+    async def run(self) -> Never:
+        """For ever, until cancelled: a region's death is told in slices, so that telling it delays no failover."""
+        while True:
+            await self._wake.wait()
+            if not self.turn():
+                self._wake.clear()
+            await asyncio.sleep(SPACING_S)
+
+    def turn(self, most: int = AT_ONCE) -> bool:
+        """Tell what has changed of some services; whether more are due."""
+        for key in list(self._due)[:most]:
+            del self._due[key]
+            self._answer(key)
+        return bool(self._due)
+
     def _answer(self, key: ServiceKey) -> None:
-        was, now_s = self._before.pop(key, None), self._clock.now_s()
-        before = self._told.pop(key, None) or (notes(was, self._controls(), now_s) if was else {})
+        before, was = self._told.pop(key, {}), self._before.pop(key, None)
         row = self._rows.get(key)
         if row is None:
             return
-        after = self._told[key] = notes(row, self._controls(), now_s)
+        if was is not None:
+            before = notes(was, self._controls(), self._clock.now_s())
+        after = self._told[key] = notes(row, self._controls(), self._clock.now_s())
         self._note(key, {cluster: told for cluster, told in after.items() if before.get(cluster) != told})
 
     def _note(self, service: ServiceKey, told: Mapping[str, Told]) -> None:
