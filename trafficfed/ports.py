@@ -1,7 +1,7 @@
 """The whole outside world as the core sees it: small Protocols, with a deadline on whatever can wait."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from trafficfed.model import (
     Capabilities,
@@ -65,6 +65,16 @@ class Tracking(Protocol):
 
         Never raises for what the provider's vendor does, and holds up no write.
         """
+        ...
+
+
+@runtime_checkable
+class Budgeted(Protocol):
+    """What a provider has besides whose vendor limits the requests of an account."""
+
+    @property
+    def requests_left(self) -> float:
+        """How many may be sent at once; below 0 as many wait their turn. Shared by all zones of the account."""
         ...
 
 

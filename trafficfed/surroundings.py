@@ -84,6 +84,7 @@ def _outlets(controller: Controller) -> tuple[OutletState, ...]:
             names=publisher.names,
             waiting=publisher.waiting,
             since_s=publisher.waiting_since_s,
+            requests_left=publisher.requests_left,
             calls=tuple((call, outcome, count) for (call, outcome), count in publisher.calls.items()),
         )
         for outlet, publisher in controller.publication.publishers

@@ -62,15 +62,20 @@ class GoogleCloudDns:
         self._sleep = sleep
         self._pending: list[str] = []
         self._tracking = asyncio.Lock()
-        budget = RequestBudget(settings.requests_per_s, _BURST)
-        self._writing = GoogleApi(name, settings, budget)
-        self._reading = GoogleApi(name, settings, budget)
+        self._budget = RequestBudget(settings.requests_per_s, _BURST)
+        self._writing = GoogleApi(name, settings, self._budget)
+        self._reading = GoogleApi(name, settings, self._budget)
         self._paths: dict[str, str] = {}
 
     @classmethod
     def from_settings(cls, name: str, settings: Mapping[str, object]) -> Self:
         """Raises ConfigError that lists every mistake with its key and fix."""
         return cls(name, parse_settings(name, settings))
+
+    @property
+    def requests_left(self) -> float:
+        """What is left of the budget, as the port of that name has it."""
+        return self._budget.left
 
     @property
     def capabilities(self) -> Capabilities:

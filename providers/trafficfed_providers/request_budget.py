@@ -16,6 +16,13 @@ class RequestBudget:
         self._now_s = now_s or (lambda: asyncio.get_running_loop().time())
         self._free_at_s: float | None = None
 
+    @property
+    def left(self) -> float:
+        """How many requests may be sent at once; below 0 where those that were taken have to wait."""
+        if self._free_at_s is None:
+            return float(self._burst)
+        return min(float(self._burst), (self._now_s() - self._free_at_s) * self._rate_per_s)
+
     def reserve_s(self) -> float:
         """Take one request out of the budget; returns how many seconds to wait before it may be sent."""
         now_s = self._now_s()

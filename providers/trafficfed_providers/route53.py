@@ -74,6 +74,11 @@ class Route53:
         return cls(name, parse_settings(name, settings))
 
     @property
+    def requests_left(self) -> float:
+        """What is left of the budget, as the port of that name has it."""
+        return self._api.requests_left
+
+    @property
     def capabilities(self) -> Capabilities:
         checked = bool(self._settings.health_checks)
         return Capabilities(

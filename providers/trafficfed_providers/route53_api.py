@@ -80,6 +80,10 @@ class Route53Api:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix=f"route53-{name}-write")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"route53-{name}-read")
 
+    @property
+    def requests_left(self) -> float:
+        return self._budget.left
+
     async def read(self, operation: str, **params: Any) -> Any:
         try:
             return await self._until_free(self._reader, operation, params)

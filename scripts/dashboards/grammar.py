@@ -39,6 +39,7 @@ class Panel:
     texts: tuple[tuple[float, str, str], ...] = ()
     stacked: bool = False
     top: float | None = None
+    negative: bool = False
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,8 @@ def _defaults(panel: Panel) -> Json:
         stacking = {"group": "A", "mode": "normal" if panel.stacked else "none"}
         defaults["custom"] = {"fillOpacity": 30 if panel.stacked else 5, "stacking": stacking, "showPoints": "never"}
         defaults["color"] = {"mode": "palette-classic"}
-        defaults["min"] = 0
+        if not panel.negative:
+            defaults["min"] = 0
         if panel.top is not None:
             defaults["max"] = panel.top
     else:

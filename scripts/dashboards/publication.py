@@ -80,7 +80,12 @@ PROVIDERS = Row(
                 ),
             ),
             unit="ops",
-            width=24,
+        ),
+        Panel(
+            "Budget of requests",
+            "What may be sent at once; below 0 as many wait. Of providers whose vendor limits requests.",
+            (Query(f"min by (provider) ({of('provider_requests_left')})", "{{provider}}"),),
+            negative=True,
         ),
         Panel(
             "Services that wait",

@@ -157,7 +157,14 @@ def test_plain_probes_have_none(seen: Callable[..., Observation], row: Row) -> N
 @pytest.mark.parametrize("reached", [True, False])
 def test_each_zone_at_each_provider_has_its_numbers(reached: bool) -> None:
     state = OutletState(
-        provider="bind", zone="fed.test", reached=reached, names=7, waiting=2, since_s=12.5, calls=CALLS
+        provider="bind",
+        zone="fed.test",
+        reached=reached,
+        names=7,
+        waiting=2,
+        since_s=12.5,
+        calls=CALLS,
+        requests_left=-1.5,
     )
     at = ("bind", "fed.test")
     assert values(of_outlets([state])) == {
@@ -165,6 +172,7 @@ def test_each_zone_at_each_provider_has_its_numbers(reached: bool) -> None:
         "trafficfed_provider_names": {at: 7.0},
         "trafficfed_provider_waiting_services": {at: 2.0},
         "trafficfed_provider_oldest_change_timestamp_seconds": {at: 12.5},
+        "trafficfed_provider_requests_left": {at: -1.5},
         "trafficfed_provider_calls_total": {(*at, "apply", "Done"): 4.0, (*at, "read", "Transient"): 1.0},
     }
 

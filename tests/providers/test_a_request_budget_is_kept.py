@@ -24,6 +24,29 @@ def test_idle_time_fills_the_bucket_to_the_burst_and_no_further() -> None:
     assert [budget.reserve_s() for _ in range(3)] == [0, 0, pytest.approx(0.5)]
 
 
+def test_what_is_left_is_what_may_go_at_once_and_below_0_what_waits() -> None:
+    now_s = 100.0
+    budget = RequestBudget(2.0, burst=3, now_s=lambda: now_s)
+    left = [budget.left]
+    for _ in range(5):
+        budget.reserve_s()
+        left.append(budget.left)
+    assert left == pytest.approx([3, 2, 1, 0, -1, -2])
+    now_s = 101.0
+    assert budget.left == pytest.approx(0)
+    now_s = 1_000.0
+    assert budget.left == 3
+
+
+@given(st.integers(1, 20), st.integers(0, 40))
+def test_what_is_left_tells_who_waits(burst: int, taken: int) -> None:
+    budget = RequestBudget(4.0, burst, now_s=lambda: 0.0)
+    for _ in range(taken):
+        budget.reserve_s()
+    left = budget.left
+    assert (budget.reserve_s() < 1e-9) == (left > 1 - 1e-6)
+
+
 def test_a_pause_holds_everything_back() -> None:
     budget = RequestBudget(10.0, burst=5, now_s=lambda: 0.0)
     budget.pause(7.0)

@@ -8,7 +8,9 @@ from trafficfed.errors import Fenced, Refused, Transient
 from trafficfed.model import Capabilities, NameChange, RecordSet
 from trafficfed.ports import Provider
 from trafficfed.zones.counted import CountedProvider
+from trafficfed_providers.google_cloud import GoogleCloudDns
 from trafficfed_providers.memory import Memory
+from trafficfed_providers.route53 import Route53
 
 ZONE = "fed.test"
 WEB = RecordSet(name="web.fed.test", type="A", ttl=30, values=("192.0.2.1",))
@@ -54,6 +56,18 @@ async def test_failures_come_through_and_are_counted(error: BaseException, outco
         await counted.read(ZONE, 1.0)
     assert met.value is error
     assert dict(counted.calls) == {("read", outcome): 1}
+
+
+async def test_what_is_left_of_a_vendors_budget_is_told_where_there_is_one() -> None:
+    assert CountedProvider(Memory()).requests_left is None
+    aws = Route53.from_settings("aws", {"requests-per-second": 3, "region": "us-east-1"})
+    google = GoogleCloudDns.from_settings("google", {"project": "shop-prod-1"})
+    try:
+        assert CountedProvider(aws).requests_left == 3.0
+        assert (CountedProvider(google).requests_left or 0.0) > 0
+    finally:
+        await aws.close()
+        await google.close()
 
 
 def test_it_is_a_provider() -> None:

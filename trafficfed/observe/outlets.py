@@ -8,7 +8,8 @@ from trafficfed.observe.exposition import Family
 
 class OutletState(Value, frozen=True, kw_only=True):
     """``reached``: the last that was asked of the provider was done. ``since_s``: the event behind the oldest change
-    that is not made yet, in UTC seconds, None where nothing waits. ``calls``: call, outcome, and how often."""
+    that is not made yet, in UTC seconds, None where nothing waits. ``calls``: call, outcome, and how often.
+    ``requests_left`` of the provider's budget, None where it has none."""
 
     provider: str
     zone: str
@@ -17,6 +18,7 @@ class OutletState(Value, frozen=True, kw_only=True):
     names: int = 0
     waiting: int = 0
     since_s: float | None = None
+    requests_left: float | None = None
     calls: tuple[tuple[str, str, int], ...] = ()
 
 
@@ -37,6 +39,11 @@ def of_outlets(outlets: Collection[OutletState]) -> tuple[Family, ...]:
             "oldest_change_timestamp_seconds",
             "When the event was behind the oldest change that is not made yet.",
             lambda it: it.since_s,
+        ),
+        family(
+            "requests_left",
+            "Requests that the budget lets go at once; below 0 as many wait their turn.",
+            lambda it: it.requests_left,
         ),
         _calls(outlets),
     )

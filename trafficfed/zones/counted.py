@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from trafficfed.errors import Refused, Transient
 from trafficfed.model import Capabilities, NameChange, RecordSet, Result
-from trafficfed.ports import Provider
+from trafficfed.ports import Budgeted, Provider
 
 T = TypeVar("T")
 
@@ -25,6 +25,11 @@ class CountedProvider:
     @property
     def calls(self) -> Mapping[tuple[str, str], int]:
         return self._calls
+
+    @property
+    def requests_left(self) -> float | None:
+        """What is left of its budget of requests, None where it has none."""
+        return self._provider.requests_left if isinstance(self._provider, Budgeted) else None
 
     @property
     def capabilities(self) -> Capabilities:

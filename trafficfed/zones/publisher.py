@@ -120,6 +120,11 @@ class ZonePublisher:
         return self._provider.calls
 
     @property
+    def requests_left(self) -> float | None:
+        """What is left of the provider's budget of requests, None where it has none."""
+        return self._provider.requests_left
+
+    @property
     def held(self) -> tuple[Held, ...]:
         """What brakes hold until it is confirmed."""
         return self._desk.held
