@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import change_to_answer, hub_to_members, page_viewers, region_death
+from benchmarks import change_to_answer, hub_to_members, page_viewers, region_death, scrape
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("benchmark", nargs="?", choices=tuple(BENCHMARKS), help="one of them alone")
-    parser.add_argument("--names", default="10,1000,10000", help="answers: sizes of the fleet, comma separated")
+    parser.add_argument("--names", default="10,1000,10000", help="answers, scrape: sizes of the fleet, comma separated")
     parser.add_argument("--objects", type=int, default=1000, help="propagation: objects created at once")
     parser.add_argument("--changes", type=int, default=200, help="changes measured one at a time")
     parser.add_argument("--services", default="10,1000", help="death: numbers of services, comma separated")
@@ -47,7 +47,12 @@ def page(directory: Path, given: argparse.Namespace) -> str:
     return page_viewers.report(page_viewers.measure(directory, given.viewed, (0, 50)))
 
 
-BENCHMARKS = {"answers": answers, "propagation": propagation, "death": death, "page": page}
+def scrapes(_: Path, given: argparse.Namespace) -> str:
+    sizes = [int(size) for size in given.names.split(",")]
+    return scrape.report([scrape.measure(size, each=each) for size in sizes for each in (True, False)])
+
+
+BENCHMARKS = {"answers": answers, "propagation": propagation, "death": death, "page": page, "scrape": scrapes}
 
 
 if __name__ == "__main__":
