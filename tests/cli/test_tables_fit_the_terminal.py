@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trafficfed.cli.tables import Cell, Paint, clean, cut, fitted, table
+from trafficfed.cli.tables import Cell, Paint, clean, columns, cut, fitted, table
 
 PLAIN, COLOURS = Paint(on=False), Paint(on=True)
 ANSI = re.compile(r"\x1b\[\d+m")
@@ -17,7 +17,7 @@ grids = st.integers(1, 5).flatmap(
 @given(grids, st.integers(60, 120))
 def test_no_line_is_longer_than_the_width(grid: list[list[str]], width: int) -> None:
     titles = [f"T{at}" for at in range(len(grid[0]))]
-    assert all(len(line) <= width for line in table(titles, grid, width, PLAIN))
+    assert all(columns(line) <= width for line in table(titles, grid, width, PLAIN))
 
 
 @given(grids)
@@ -56,8 +56,8 @@ def test_columns_give_way_only_as_far_as_needed(natural: list[int], width: int) 
 @given(st.text(st.characters(categories=["L"]), max_size=30), st.integers(1, 30))
 def test_what_is_cut_shows_that_it_was(text: str, width: int) -> None:
     shown = cut(text, width)
-    assert len(shown) <= width
-    assert shown == text if len(text) <= width else shown.endswith("…")
+    assert columns(shown) <= width
+    assert shown == text if columns(text) <= width else shown.endswith("…")
 
 
 def test_the_widest_column_gives_way_first() -> None:
@@ -78,3 +78,8 @@ def test_colours_are_for_those_who_want_them() -> None:
     assert COLOURS("Serving", "good") == "\x1b[32mServing\x1b[0m"
     assert PLAIN("Serving", "good") == "Serving"
     assert COLOURS("plain", "") == "plain"
+
+
+def test_columns_stand_beneath_each_other_whatever_the_script() -> None:
+    lines = table(["NAME", "WHY"], [["\u6771\u4eac", "x"], ["eu", "x"], ["e\u0301u", "x"]], 0, PLAIN)
+    assert {columns(line[: line.rindex("x")]) for line in lines[1:]} == {6}

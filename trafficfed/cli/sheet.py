@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from trafficfed.cli.tables import Cell, Paint, clean, cut, table
+from trafficfed.cli.tables import Cell, Paint, clean, columns, cut, table
 
 STYLES = {
     "Serving": "good",
@@ -49,7 +49,7 @@ class Sheet:
             cell = part if isinstance(part, Cell) else Cell(part)
             text = cut(clean(cell.text), left)
             shown.append(self.paint(text, cell.style))
-            if self.width and (left := left - len(text)) <= 0:
+            if self.width and (left := left - columns(text)) <= 0:
                 break
         return "".join(shown)
 

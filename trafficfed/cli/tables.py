@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from unicodedata import combining, east_asian_width
 
 _ANSI = {"good": "32", "bad": "31", "doubt": "33", "dim": "2", "title": "1"}
 _GAP = 2
@@ -39,7 +40,7 @@ def table(titles: Sequence[str], rows: Sequence[Row], width: int, paint: Paint, 
     used = [at for at in range(len(titles)) if any(row[at].text for row in cells)]
     head = [[Cell(titles[at], "dim") for at in used]] if any(titles) else []
     grid = [*head, *([row[at] for at in used] for row in cells)]
-    widths = fitted([max(len(row[at].text) for row in grid) for at in range(len(used))], width - len(indent))
+    widths = fitted([max(columns(row[at].text) for row in grid) for at in range(len(used))], width - len(indent))
     return [indent + _line(row, widths, paint) for row in grid]
 
 
@@ -65,18 +66,37 @@ def _line(row: Sequence[Cell], widths: Sequence[int], paint: Paint) -> str:
     for at, (cell, width) in enumerate(zip(row, widths, strict=True)):
         text = cut(cell.text, width)
         if at <= last:
-            parts.append(paint(text, cell.style) + (" " * (width - len(text)) if at < last else ""))
+            parts.append(paint(text, cell.style) + (" " * (width - columns(text)) if at < last else ""))
     return (" " * _GAP).join(parts)
 
 
 def cut(text: str, width: int) -> str:
-    """At most ``width`` characters, what is missing shown by an ellipsis; 0 = all of it.
+    """At most ``width`` columns, what is missing shown by an ellipsis; 0 = all of it.
 
-    >>> cut("a long sentence", 7), cut("short", 0)
-    ('a long…', 'short')
+    >>> cut("a long sentence", 7), cut("short", 0), cut("\u6771\u4eac\u90fd", 4)
+    ('a long…', 'short', '\u6771…')
     """
-    cropped = text[: width - 1].rstrip() + "…"
-    return text if width <= 0 or len(text) <= width else cropped
+    if width <= 0 or columns(text) <= width:
+        return text
+    room, shown = width - 1, ""
+    for each in text:
+        room -= columns(each)
+        if room < 0:
+            break
+        shown += each
+    return shown.rstrip() + "…"
+
+
+def columns(text: str) -> int:
+    """The columns of a terminal that a text takes: two for what is wide in East Asia, none for what combines
+    (Unicode Standard Annex 11).
+
+    >>> columns("eu-1"), columns("\u6771\u4eac"), columns("e\u0301")
+    (4, 4, 1)
+    """
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(each) in "WF" else 0 if combining(each) else 1 for each in text)
 
 
 def clean(text: str) -> str:
