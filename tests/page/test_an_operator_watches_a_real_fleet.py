@@ -47,6 +47,8 @@ def visit(browser: Browser, fleet: World) -> Iterator[Visit]:
     visit = Visit(browser, address(fleet))
     yield visit
     visit.close()
+    for backend in fleet.backends.values():
+        backend.start()
     assert visit.complaints == []
     assert visit.places == {f"127.0.0.1:{fleet.deployment.api_port}"}
 

@@ -11,11 +11,16 @@ import { found, ServiceList } from "./services.js";
 import { timeline } from "./timeline.js";
 import { plural, span } from "./words.js";
 
-const state = follow("/api/stream", () => draw());
+const CHAIN_MS = 1000;
+
+const state = follow("/api/stream", () => {
+  draw();
+  if (state.connection === "live") learn();
+});
 let chosen = decodeURIComponent(location.hash.replace(/^#service=/, ""));
 let drawn = "";
 let chain = null;
-let asked = "";
+let [learning, more] = [false, false];
 
 const list = new ServiceList(byId("services"), (service) => choose(service));
 list.chosen = chosen;
@@ -24,6 +29,7 @@ function choose(service) {
   chosen = service;
   history.replaceState(null, "", `#service=${encodeURIComponent(service)}`);
   draw();
+  fetchChain();
   if (matchMedia("(max-width: 60rem)").matches) byId("detail-title").focus();
 }
 
@@ -57,21 +63,34 @@ function drawServices() {
     : `${shown.length.toLocaleString()} of ${plural(all.length, "service")}`);
 }
 
-// What the status does not tell is asked for once for each state of the service.
-async function drawDetail(service, status) {
-  const known = chain?.service === service.service ? chain : null;
+function drawDetail(service, status) {
   show(byId("detail-title"), service.service);
-  show(byId("detail"), detail(service, status, now_s(), known));
-  const now = JSON.stringify([service, status.generation]);
-  if (asked === now) return;
-  asked = now;
   byId("ask").elements.host.placeholder = service.hostnames[0] || "";
-  try {
-    chain = await ask("/api/chain", { service: service.service });
-  } catch {
-    chain = null; // the connection's state says why
+  show(byId("detail"), detail(service, status, now_s(), chain?.service === service.service ? chain : null));
+}
+
+// What the status does not tell of the chosen service.
+async function fetchChain() {
+  const wanted = chosen;
+  if (!state.services.has(wanted)) return;
+  const told = await ask("/api/chain", { service: wanted }).catch(() => null); // the connection's state says why
+  if (wanted !== chosen || !told) return;
+  chain = told;
+  if (state.services.has(wanted)) drawDetail(state.services.get(wanted), state.status);
+}
+
+// It is asked for again whenever something happened: publication, for one, comes after the decision. Once a second at
+// most, and at last for the last thing that happened.
+async function learn() {
+  more = true;
+  if (learning) return;
+  learning = true;
+  while (more) {
+    more = false;
+    await fetchChain();
+    await new Promise((done) => setTimeout(done, CHAIN_MS));
   }
-  if (chosen === service.service) show(byId("detail"), detail(service, status, now_s(), chain));
+  learning = false;
 }
 
 // The map is drawn anew only where something in it has changed: it is the largest part of the page.
