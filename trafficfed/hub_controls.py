@@ -20,8 +20,9 @@ from trafficfed.steering.controls import next_expiry_s
 from trafficfed.steering.orders import standing
 from trafficfed.table.table import Delta
 
-AGAIN_S = 30.0
-"""After a failure. A hub may be away for long, and nobody waits for its copies."""
+SOON_S, AGAIN_S = 1.0, 30.0
+"""After a first failure, and after many: what a server says while it starts passes soon, but a hub may be away for
+long, and nobody waits for its copies."""
 
 LOOK_S = 300.0
 """How long an edit of a copy on the hub may stand before it is found."""
@@ -68,14 +69,17 @@ class HubControls:
             await hub.close()
 
     async def _follow(self, hub: Hub) -> Never:
+        again_s = SOON_S
         while True:
             self._changed.clear()
             try:
                 await self._copy(hub)
             except (Transient, Refused) as error:
                 self._told(str(error))
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(again_s)
+                again_s = min(AGAIN_S, 2 * again_s)
             else:
+                again_s = SOON_S
                 self._told("")
                 await self._nap()
 

@@ -16,7 +16,7 @@ from trafficfed.clock import SystemClock
 from trafficfed.crds.control_copies import COPY_OF, PATH, Write, name_of, writes
 from trafficfed.crds.definitions import DEFINITIONS, manifest
 from trafficfed.crds.operatorcontrol import OperatorControlObject
-from trafficfed.hub_controls import AGAIN_S, LOOK_S, HubControls
+from trafficfed.hub_controls import AGAIN_S, LOOK_S, SOON_S, HubControls
 from trafficfed.kubernetes_api.credentials import load_kubeconfig
 from trafficfed.kubernetes_api.transport import NO_PARAMS, Params, Transport
 from trafficfed.model import OperatorControl
@@ -256,6 +256,18 @@ async def test_a_hub_that_is_away_gets_them_when_it_is_back() -> None:
         await asyncio.sleep(AGAIN_S + 1)
         assert await copying.names() == [name_of(DRAIN)]
         assert copying.copies.reason == ""
+
+
+@pytest.mark.looptime
+async def test_what_a_hub_says_while_it_starts_is_soon_over() -> None:
+    copying = await hub_with_definitions()
+    copying.server.go()
+    async with copying.running():
+        copying.now(DRAIN)
+        await asyncio.sleep(SOON_S / 2)
+        copying.server.come_back()
+        await asyncio.sleep(SOON_S)
+        assert await copying.names() == [name_of(DRAIN)]
 
 
 @pytest.mark.looptime
