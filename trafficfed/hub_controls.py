@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Never, Protocol
 
-import msgspec
-
 from trafficfed.crds.control_copies import COPY_OF, PATH, Write, writes
 from trafficfed.crds.operatorcontrol import OperatorControlObject
 from trafficfed.errors import Refused, Transient
-from trafficfed.kubernetes_api.events import Writer
 from trafficfed.kubernetes_api.failures import Rejected
+from trafficfed.kubernetes_api.transport import Api
 from trafficfed.kubernetes_api.wire import Wire
 from trafficfed.model import OperatorControl
 from trafficfed.ports import Clock
@@ -28,7 +26,7 @@ LOOK_S = 300.0
 """How long an edit of a copy on the hub may stand before it is found."""
 
 
-class Hub(Writer, Protocol):
+class Hub(Api, Protocol):
     """A connection to the hub's API server."""
 
     async def close(self) -> None: ...
@@ -84,9 +82,8 @@ class HubControls:
                 await self._nap()
 
     async def _copy(self, hub: Hub) -> None:
-        answer = await hub.request("GET", PATH, params={"labelSelector": f"{COPY_OF}={self._owner}"})
-        found = msgspec.json.decode(answer, type=_Copies).items or []
-        for write in writes(found, standing(self._controls(), self._clock.now_s()), self._owner):
+        found = await hub.get_json(PATH, _Copies, {"labelSelector": f"{COPY_OF}={self._owner}"})
+        for write in writes(found.items or [], standing(self._controls(), self._clock.now_s()), self._owner):
             await self._write(hub, write)
 
     async def _write(self, hub: Hub, write: Write) -> None:

@@ -141,6 +141,7 @@ class Membership:
             lambda: self.leadership.leads,
             lambda: self.leadership.leader,
             lambda: self.following.highest_term,
+            lambda: self.reach.is_good,
         )
         self.leaders_table = LeadersTable(controller, self.source.heard)
         self.following = Following(
@@ -152,7 +153,7 @@ class Membership:
             Random(),
             among.lease_s,
             takes=(Standing.LEADS,),
-            can_publish=lambda: self.reach.is_good,
+            can_publish=self.source.can_publish,
             beat_s=self.beat_s,
         )
         self.orders = Orders(controller, self.mirror, self.following.propose, clock)
@@ -207,6 +208,10 @@ class Membership:
     @property
     def holders(self) -> tuple[Holder, ...]:
         return (Mirrored(self.mirror),)
+
+    def may_lead(self) -> bool:
+        """Whether the lease still runs, if there is one: asked before every commit."""
+        return self.leadership.leads
 
     def leads(self) -> bool:
         """Whether this controller may write now."""
@@ -279,7 +284,6 @@ class Membership:
                 self._stood()
             if self.leads() and self.reach.gives_way(self._others_can_publish()):
                 self.leadership.release(self._among.lease_s)
-            self.source.publishable = self.reach.is_good
 
     def _note_terms(self) -> None:
         met = [self.following.highest_term, self.mirror.seen_term, self._feed.highest_term if self._feed else 0]

@@ -114,6 +114,10 @@ class Role(Protocol):
         """Who keeps the table besides disk and feed."""
         ...
 
+    def may_lead(self) -> bool:
+        """Whether this controller, if it leads, may still commit."""
+        ...
+
     def objection(self, resume: Resume) -> str:
         """Why a follower gets no table yet, empty where it may have it."""
         ...
@@ -230,7 +234,7 @@ class Running:
     def _among(self) -> Among | None:
         if self.settings.leadership is None:
             return None
-        return Among(lambda: isinstance(self._role, Membership) and self._role.leadership.leads, self._overlaid)
+        return Among(lambda: self._role is not None and self._role.may_lead(), self._overlaid)
 
     def _overlaid(self, rows: tuple[Row, ...], uncovered: tuple[ServiceKey, ...]) -> None:
         if self._feed is not None:
@@ -249,6 +253,9 @@ class Alone:
         self.source = Lone(table)
         self._opened, self._controller, self._work = running.opened, parts.controller, work
         self._is_new = not table.rows
+
+    def may_lead(self) -> bool:
+        return True
 
     def objection(self, resume: Resume) -> str:
         """A controller that began without a table must not take from a name server what it has not seen itself yet."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import hypothesis.strategies as st
 import msgspec
@@ -31,6 +31,7 @@ from trafficfed.testing.hubs import make_hub
 from trafficfed.testing.scripted_api import LoopClock
 
 Json = dict[str, Any]
+T = TypeVar("T")
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 DRAIN = named(OperatorControl(kind="drain", cluster="eu", who="ann", why="kernel upgrade", since_s=1.0))
 FREEZE = named(OperatorControl(kind="freeze", service="default/shop/web", who="bob", why="moving", since_s=2.0))
@@ -298,6 +299,9 @@ class Asked:
         self._transport = transport
         self.calls: list[str] = []
         self.once = asyncio.Event()
+
+    async def get_json(self, path: str, type: type[T], params: Params = NO_PARAMS) -> T:
+        return msgspec.json.decode(await self.request("GET", path, params=params), type=type)
 
     async def request(
         self,

@@ -1,11 +1,14 @@
 """A hub and a member as real API servers, and the schemas that emulated ones share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.testing.clusters import ClusterFarm, RealCluster
+from trafficfed.testing.propagation_world import PropagationWorld
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +30,9 @@ def pair(farm: ClusterFarm) -> tuple[RealCluster, RealCluster]:
 def schemas() -> Schemas:
     """Reading them takes a second."""
     return Schemas()
+
+
+@pytest.fixture
+def make(schemas: Schemas, tmp_path: Path) -> Callable[..., PropagationWorld]:
+    """Called inside the test: its clock is the test's event loop."""
+    return partial(PropagationWorld, schemas, tmp_path)

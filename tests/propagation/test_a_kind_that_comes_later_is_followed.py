@@ -2,39 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from trafficfed.sandbox.apiserver.schema import Schemas
-from trafficfed.testing.propagation_world import PropagationWorld
+from trafficfed.testing.propagation_world import PropagationWorld, config_map, policy
 
 Json = dict[str, Any]
 Make = Callable[..., PropagationWorld]
 pytestmark = pytest.mark.looptime
-
-
-@pytest.fixture
-def make(schemas: Schemas, tmp_path: Path) -> Make:
-    """Called inside the test: its clock is the test's event loop."""
-    return partial(PropagationWorld, schemas, tmp_path)
-
-
-def policy(*kinds: tuple[str, str], **spec: Any) -> Json:
-    selectors = [{"apiVersion": version, "kind": kind} for version, kind in kinds or (("v1", "ConfigMap"),)]
-    return {
-        "apiVersion": "trafficfed.io/v1alpha1",
-        "kind": "PropagationPolicy",
-        "metadata": {"namespace": "shop", "name": "all"},
-        "spec": {"resourceSelectors": selectors, **spec},
-    }
-
-
-def config_map(name: str = "one", text: str = "1") -> Json:
-    metadata = {"namespace": "shop", "name": name}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"text": text}}
 
 
 WIDGET = ("example.org/v1", "Widget")

@@ -1,8 +1,6 @@
 """``trafficfed plan`` for propagation: what a start would do now, read from everywhere and written nowhere."""
 
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,18 +8,11 @@ import pytest
 from trafficfed.propagation.plan import Apply, Delete
 from trafficfed.propagation.rehearsal import Rehearsed
 from trafficfed.sandbox.apiserver.cluster import Cluster
-from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.testing.propagation_world import PropagationWorld
 
 Json = dict[str, Any]
 Make = Callable[..., PropagationWorld]
 pytestmark = pytest.mark.looptime
-
-
-@pytest.fixture
-def make(schemas: Schemas, tmp_path: Path) -> Make:
-    """Called inside the test: its clock is the test's event loop."""
-    return partial(PropagationWorld, schemas, tmp_path)
 
 
 def policy(*kinds: tuple[str, str], **spec: Any) -> Json:

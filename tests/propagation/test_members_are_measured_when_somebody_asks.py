@@ -2,36 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from trafficfed.sandbox.apiserver.faults import Rule
-from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.testing.propagating import deployment
-from trafficfed.testing.propagation_world import PropagationWorld
+from trafficfed.testing.propagation_world import PropagationWorld, policy
 
 Json = dict[str, Any]
 Make = Callable[..., PropagationWorld]
 pytestmark = pytest.mark.looptime
-
-
-@pytest.fixture
-def make(schemas: Schemas, tmp_path: Path) -> Make:
-    """Called inside the test: its clock is the test's event loop."""
-    return partial(PropagationWorld, schemas, tmp_path)
-
-
-def policy(*kinds: tuple[str, str], **spec: Any) -> Json:
-    selectors = [{"apiVersion": version, "kind": kind} for version, kind in kinds or (("v1", "ConfigMap"),)]
-    return {
-        "apiVersion": "trafficfed.io/v1alpha1",
-        "kind": "PropagationPolicy",
-        "metadata": {"namespace": "shop", "name": "all"},
-        "spec": {"resourceSelectors": selectors, **spec},
-    }
 
 
 DEPLOYMENTS = ("apps/v1", "Deployment")

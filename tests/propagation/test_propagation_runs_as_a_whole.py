@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +9,6 @@ import pytest
 from trafficfed.errors import ConfigError
 from trafficfed.sandbox.apiserver.cluster import Cluster
 from trafficfed.sandbox.apiserver.faults import Rule
-from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.testing.propagating import deployment
 from trafficfed.testing.propagation_world import PropagationWorld
 
@@ -35,12 +32,6 @@ def config_map(name: str, text: str = "1", **data: str) -> Json:
 
 
 Make = Callable[..., PropagationWorld]
-
-
-@pytest.fixture
-def make(schemas: Schemas, tmp_path: Path) -> Make:
-    """Called inside the test: its clock is the test's event loop."""
-    return partial(PropagationWorld, schemas, tmp_path)
 
 
 def text(world: PropagationWorld, cluster: str, name: str = "one") -> str:

@@ -6,40 +6,17 @@ In whatever order: in the end every member has exactly what the hub has.
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
 from trafficfed.sandbox.apiserver.faults import Rule
-from trafficfed.sandbox.apiserver.schema import Schemas
-from trafficfed.testing.propagation_world import PropagationWorld
+from trafficfed.testing.propagation_world import PropagationWorld, config_map, policy
 
 Json = dict[str, Any]
 Make = Callable[..., PropagationWorld]
 pytestmark = pytest.mark.looptime
-
-
-@pytest.fixture
-def make(schemas: Schemas, tmp_path: Path) -> Make:
-    """Called inside the test: its clock is the test's event loop."""
-    return partial(PropagationWorld, schemas, tmp_path)
-
-
-def policy(*kinds: tuple[str, str], **spec: Any) -> Json:
-    selectors = [{"apiVersion": version, "kind": kind} for version, kind in kinds or (("v1", "ConfigMap"),)]
-    return {
-        "apiVersion": "trafficfed.io/v1alpha1",
-        "kind": "PropagationPolicy",
-        "metadata": {"namespace": "shop", "name": "all"},
-        "spec": {"resourceSelectors": selectors, **spec},
-    }
-
-
-def config_map(name: str = "one", text: str = "1") -> Json:
-    metadata = {"namespace": "shop", "name": name}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"text": text}}
 
 
 NAMES = [f"c{number}" for number in range(6)]

@@ -33,6 +33,7 @@ class Beside:
             lambda: self.bench.election.leads,
             lambda: "eu",
             lambda: self.highest_term,
+            lambda: True,
         )
         self.table = LeadersTable(self.bench.controller, self.source.heard)
 

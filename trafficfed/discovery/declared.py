@@ -121,7 +121,7 @@ def _clusterset(stated: str, known: Sequence[str]) -> tuple[str, tuple[Mistake, 
 
 def _part(body: bytes, type_: type[S]) -> S:
     """One part of an object of which another one may be unreadable."""
-    with contextlib.suppress(msgspec.DecodeError):
+    with contextlib.suppress(*UNREADABLE):
         return msgspec.json.decode(body, type=type_)
     return type_()
 

@@ -4,10 +4,10 @@ Equal meaning is an equal value, so that a second run writes nothing: nothing is
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
+from trafficfed.crds.conditions import condition, since
 from trafficfed.crds.globalservice import EndpointSummary, GlobalServiceStatus
 from trafficfed.crds.structs import Condition
 from trafficfed.discovery.declared import HUB, Written
@@ -38,7 +38,7 @@ def status_of(
     conditions = (_accepted(against, waits=waits), _ready(row, against, len(offered), serving), _conflict(against))
     return GlobalServiceStatus(
         observed_generation=written.generation,
-        conditions=tuple(_since(each, before.conditions, written.generation, now_s) for each in conditions),
+        conditions=tuple(since(each, before.conditions, written.generation, now_s) for each in conditions),
         hostnames=row.service.hostnames if row is not None else (),
         endpoints=endpoints,
         serving=f"{serving}/{len(offered)}",
@@ -85,18 +85,7 @@ def _conflict(against: Iterable[Refusal]) -> Condition:
 
 
 def _condition(kind: str, holds: bool, reason: str, message: str) -> Condition:
-    return Condition(type=kind, status=str(holds), reason=reason, message=message[:LONGEST_MESSAGE])
-
-
-def _since(condition: Condition, before: Iterable[Condition], generation: int, now_s: float) -> Condition:
-    """The moment of the last change of its status (Kubernetes API conventions, lastTransitionTime)."""
-    same = (each for each in before if (each.type, each.status) == (condition.type, condition.status))
-    since = next((each.last_transition_time for each in same), "") or _moment(now_s)
-    return replace(condition, last_transition_time=since, observed_generation=generation)
-
-
-def _moment(now_s: float) -> str:
-    return datetime.fromtimestamp(int(now_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return condition(kind, holds, reason, message, LONGEST_MESSAGE)
 
 
 def _endpoints(row: Row | None, refusals: Iterable[Refusal]) -> tuple[EndpointSummary, ...]:

@@ -9,13 +9,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Protocol
 
 import msgspec
 
 from trafficfed.errors import Refused, Transient
 from trafficfed.kubernetes_api.failures import Rejected, Unavailable
-from trafficfed.kubernetes_api.transport import NO_PARAMS, Params
+from trafficfed.kubernetes_api.transport import Writer
 from trafficfed.model import Value
 from trafficfed.ports import Clock
 from trafficfed.unreadable import UNREADABLE
@@ -31,21 +30,6 @@ LONGEST_QUEUE = 1000
 # Notes of what was written are kept about as long as API servers keep Events (kube-apiserver --event-ttl).
 KEPT_S = 3600.0
 MERGE = "application/merge-patch+json"
-
-
-class Writer(Protocol):
-    """What Events need of an API server."""
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        content_type: str = "application/json",
-        params: Params = NO_PARAMS,
-    ) -> bytes:
-        """Raises Transient or Refused."""
-        ...
 
 
 class Subject(Value, frozen=True):

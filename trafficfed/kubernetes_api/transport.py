@@ -44,12 +44,8 @@ class Reader(Protocol):
         ...
 
 
-class Api(Protocol):
-    """Requests to one API server: a Transport, or one that is made late."""
-
-    async def get_json(self, path: str, type: type[T], params: Params = NO_PARAMS) -> T:
-        """Raises Transient or Refused."""
-        ...
+class Writer(Protocol):
+    """What is needed of an API server to write there."""
 
     async def request(
         self,
@@ -59,6 +55,14 @@ class Api(Protocol):
         content_type: str = "application/json",
         params: Params = NO_PARAMS,
     ) -> bytes:
+        """Raises Transient or Refused."""
+        ...
+
+
+class Api(Writer, Protocol):
+    """Requests to one API server: a Transport, or one that is made late."""
+
+    async def get_json(self, path: str, type: type[T], params: Params = NO_PARAMS) -> T:
         """Raises Transient or Refused."""
         ...
 

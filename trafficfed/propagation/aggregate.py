@@ -1,10 +1,10 @@
 """What became of a policy: its conditions, its clusters and its problems, from the states of all its copies."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
+from trafficfed.crds.conditions import condition, since
 from trafficfed.crds.structs import Condition
 from trafficfed.model import Refusal, Value
 from trafficfed.propagation.clusters import Finding
@@ -55,7 +55,7 @@ def policy_status(
     conditions = (_scheduled(chosen, refusals), _applied(ordered, bad, objects, refusals))
     return PolicyStatus(
         observed_generation=generation,
-        conditions=tuple(_since(each, before.conditions, generation, now_s) for each in conditions),
+        conditions=tuple(since(each, before.conditions, generation, now_s) for each in conditions),
         objects=objects,
         applied=len(ordered) - len(bad),
         copies=len(ordered),
@@ -66,9 +66,9 @@ def policy_status(
 
 def invalid_status(generation: int, message: str, before: PolicyStatus, now_s: float) -> PolicyStatus:
     """Of a policy that cannot be read: nothing of what it had is touched."""
-    condition = _condition("Scheduled", False, "InvalidPolicy", message)
+    invalid = _condition("Scheduled", False, "InvalidPolicy", message)
     kept = tuple(each for each in before.conditions if each.type != "Scheduled")
-    scheduled = _since(condition, before.conditions, generation, now_s)
+    scheduled = since(invalid, before.conditions, generation, now_s)
     return replace(before, observed_generation=generation, conditions=(scheduled, *kept))
 
 
@@ -103,18 +103,7 @@ def _applied(
 
 
 def _condition(kind: str, holds: bool, reason: str, message: str) -> Condition:
-    return Condition(type=kind, status=str(holds), reason=reason, message=message[:LONGEST_MESSAGE])
-
-
-def _since(condition: Condition, before: Iterable[Condition], generation: int, now_s: float) -> Condition:
-    """The moment of the last change of its status (Kubernetes API conventions, lastTransitionTime)."""
-    same = (each for each in before if (each.type, each.status) == (condition.type, condition.status))
-    since = next((each.last_transition_time for each in same), "") or _moment(now_s)
-    return replace(condition, last_transition_time=since, observed_generation=generation)
-
-
-def _moment(now_s: float) -> str:
-    return datetime.fromtimestamp(int(now_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return condition(kind, holds, reason, message, LONGEST_MESSAGE)
 
 
 def _clusters(findings: Iterable[Finding], states: Iterable[CopyState]) -> tuple[ClusterSummary, ...]:

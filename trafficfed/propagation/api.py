@@ -4,8 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from trafficfed.kubernetes_api.context import Credentials
-from trafficfed.kubernetes_api.events import Writer
-from trafficfed.kubernetes_api.transport import Reader
+from trafficfed.kubernetes_api.transport import Reader, Writer
 
 
 class Api(Reader, Writer, Protocol):

@@ -15,6 +15,7 @@ from trafficfed.propagation.objects import Template
 from trafficfed.propagation.place import Candidate, Measured
 from trafficfed.propagation.policy import DeletionPolicy, DivideBy, ReplicaScheduling, SchedulingType
 from trafficfed.propagation.select import Policy
+from trafficfed.unreadable import UNREADABLE
 
 
 class Assigned(Value, frozen=True, kw_only=True):
@@ -104,6 +105,6 @@ def replica_request(template: Template) -> Room:
     """What one replica asks of a node; a Pod and nothing else where the object says nothing readable."""
     try:
         return pod_request(msgspec.json.decode(template.body, type=_Workload).spec.template.spec)
-    except (ConfigError, msgspec.DecodeError, AttributeError, TypeError):
+    except (ConfigError, *UNREADABLE, AttributeError, TypeError):
         # the API server of each member will refuse such an object by its own words
         return Room()

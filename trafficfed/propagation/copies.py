@@ -11,6 +11,7 @@ from trafficfed.propagation.objects import ObjectKey
 from trafficfed.propagation.plan import Copy
 from trafficfed.propagation.portable import HASH_ANNOTATION, OWNER_LABEL
 from trafficfed.propagation.running import is_running
+from trafficfed.unreadable import UNREADABLE
 
 Json = dict[str, Any]
 
@@ -34,7 +35,7 @@ def read_copy(body: bytes, manager: str, applied: bytes = b"") -> Seen:
         found = msgspec.json.decode(body, type=dict[str, Any])
         meta = found["metadata"]
         key = ObjectKey(found["apiVersion"].rpartition("/")[0], found["kind"], meta.get("namespace", ""), meta["name"])
-    except (msgspec.DecodeError, KeyError, AttributeError, TypeError) as error:
+    except (*UNREADABLE, KeyError, AttributeError, TypeError) as error:
         raise ConfigError(f"not a Kubernetes object: {error}") from None
     status = found.get("status")
     copy = Copy(

@@ -15,6 +15,7 @@ from trafficfed.propagation.objects import ObjectKey, PolicyKey, Template, Templ
 from trafficfed.propagation.policy import PolicyStatus
 from trafficfed.propagation.records import LABEL
 from trafficfed.propagation.select import Policy, Selection, read_policy
+from trafficfed.unreadable import UNREADABLE
 
 RECORDS = TemplateKind(api_version="v1", kind="Records", plural="configmaps")
 """The ConfigMaps of the record, followed for themselves, whether ConfigMaps are propagated or not."""
@@ -257,7 +258,7 @@ class _Counted(msgspec.Struct, frozen=True):
 def _generation(body: bytes) -> int:
     try:
         return msgspec.json.decode(body, type=_Counted).metadata.generation
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return 0
 
 
@@ -269,7 +270,7 @@ def _status(body: bytes) -> PolicyStatus:
     """What was last said of it; a status that cannot be read is written anew."""
     try:
         return msgspec.json.decode(body, type=_Stated).status
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return PolicyStatus()
 
 

@@ -7,9 +7,9 @@ import msgspec
 import orjson
 
 from trafficfed.errors import Refused, Transient
-from trafficfed.kubernetes_api.events import Writer
 from trafficfed.kubernetes_api.failures import Rejected, Unavailable
 from trafficfed.kubernetes_api.listing import Page
+from trafficfed.kubernetes_api.transport import Writer
 from trafficfed.kubernetes_api.wire import Meta, Wire
 from trafficfed.propagation.followed import RECORD_SELECTOR
 from trafficfed.propagation.records import Write

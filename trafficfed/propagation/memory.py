@@ -8,6 +8,7 @@ import msgspec
 from trafficfed.errors import ConfigError
 from trafficfed.model import Value
 from trafficfed.propagation.hub import Hub
+from trafficfed.unreadable import UNREADABLE
 
 FILE = "hub.json"
 
@@ -31,7 +32,7 @@ def remembered(directory: Path) -> Remembered:
         return msgspec.json.decode(path.read_bytes(), type=Remembered)
     except FileNotFoundError:
         return Remembered()
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise ConfigError(
             f"{path}: cannot be read ({error}); move it away only if the hub is surely the one it was"
         ) from None

@@ -8,6 +8,7 @@ from trafficfed.crds.structs import LabelSelector, Requirement
 from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api.wire import Wire
 from trafficfed.model import Value
+from trafficfed.unreadable import UNREADABLE
 
 HUB = "hub"
 """Stands for the hub where a refusal names a cluster."""
@@ -141,7 +142,7 @@ def read_template(body: bytes) -> Template:
     """Raises ConfigError for what is no Kubernetes object."""
     try:
         head = msgspec.json.decode(body, type=_Head)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ConfigError(f"not a Kubernetes object: {error}") from None
     meta = head.metadata
     key = ObjectKey(head.api_version.rpartition("/")[0], head.kind, meta.namespace, meta.name)

@@ -14,6 +14,7 @@ from trafficfed.errors import ConfigError
 from trafficfed.model import Value
 from trafficfed.propagation.assignment import Assignment, Choice
 from trafficfed.propagation.objects import ObjectKey, PolicyKey
+from trafficfed.unreadable import UNREADABLE
 
 PREFIX = "trafficfed-assignments-"
 LABEL = "trafficfed.io/record"
@@ -120,7 +121,7 @@ class Records:
     def _load(self, body: bytes) -> None:
         try:
             read = msgspec.json.decode(body, type=_ConfigMap)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise ConfigError(f"a record of assignments cannot be read: {error}") from None
         name = read.metadata.name
         self._lines[name], self._sizes[name] = {}, 0
@@ -225,7 +226,7 @@ def _text(entry: Entry, edition: int) -> bytes:
 def _parsed(name: str, number: int, text: bytes) -> tuple[_Line, Entry]:
     try:
         line = msgspec.json.decode(text, type=_Line)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ConfigError(f"ConfigMap {name}, line {number} of {DATA_KEY} cannot be read: {error}") from None
     entry = line.choice or line.assignment
     if entry is None:

@@ -20,6 +20,7 @@ from trafficfed.propagation.policy import (
     PropagationPolicy,
     Reschedule,
 )
+from trafficfed.unreadable import UNREADABLE
 
 SYSTEM_PREFIX = "kube-"
 """Namespaces that Kubernetes keeps for itself; theirs is nobody's to copy."""
@@ -47,7 +48,7 @@ def read_policy(body: bytes, *, cluster_scoped: bool = False) -> Policy:
     )
     try:
         read = msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ConfigError(f"{kind.__name__} cannot be read: {error}") from None
     meta = read.metadata
     _check(read.spec)

@@ -8,8 +8,8 @@ import msgspec
 import orjson
 
 from trafficfed.errors import Refused, Transient
-from trafficfed.kubernetes_api.events import Writer
 from trafficfed.kubernetes_api.failures import Rejected, Unavailable
+from trafficfed.kubernetes_api.transport import Writer
 from trafficfed.kubernetes_api.wire import Meta, Wire
 from trafficfed.ports import Clock
 from trafficfed.propagation.engine import Job

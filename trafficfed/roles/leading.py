@@ -112,11 +112,6 @@ class Leading:
         self._controller.lead(term)
         return True
 
-    def fenced(self, term: int) -> None:
-        """A zone's fence tells of a higher term: somebody else leads, or has led, above this leadership."""
-        self._leadership.note_term(term)
-        self._leadership.release()
-
 
 def begin(controller: Controller, clock: Clock) -> None:
     """A new fleet's first table: it counts its generations from the time, so that no serial ever goes back."""

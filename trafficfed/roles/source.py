@@ -23,12 +23,16 @@ class ControllerSource:
         leads: Callable[[], bool],
         leader: Callable[[], str],
         highest_term: Callable[[], int],
+        reaches: Callable[[], bool],
     ) -> None:
-        """``highest_term`` is the highest that was met anywhere: whoever has no table of it relays nobody's."""
+        """``highest_term`` is the highest that was met anywhere: whoever has no table of it relays nobody's.
+
+        ``reaches`` tells whether this controller reaches the providers.
+        """
         self._controller, self._clock, self._lease_s = controller, clock, lease_s
         self._leads, self._leader, self._highest_term = leads, leader, highest_term
+        self._reaches = reaches
         self._heard_at_s: float | None = None
-        self.publishable = False
 
     @property
     def table(self) -> Table:
@@ -52,7 +56,7 @@ class ControllerSource:
         return self._leader()
 
     def can_publish(self) -> bool:
-        return self.publishable
+        return self._reaches()
 
     def heard_s(self) -> float:
         if self._controller.pipeline.leads and self._leads():

@@ -19,6 +19,7 @@ from trafficfed.table.codec import UnknownFormat
 from trafficfed.table.place import Chunk
 from trafficfed.table.seal import NotAuthentic, Seal
 from trafficfed.table.table import Delta, Snapshot
+from trafficfed.unreadable import UNREADABLE
 
 HEADER = "trafficfed-table"
 CHUNK_LIMIT = 700_000
@@ -311,7 +312,7 @@ def _decoded(decoder: "msgspec.msgpack.Decoder[T]", name: str, payload: bytes) -
     """What an authentic chunk says: one that does not decode was written by another program."""
     try:
         return decoder.decode(payload)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise UnknownFormat(f"{name} does not decode: {error}") from error
 
 

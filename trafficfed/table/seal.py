@@ -12,6 +12,7 @@ import msgspec
 from trafficfed.errors import Refused
 from trafficfed.model import Value
 from trafficfed.table.codec import UnknownFormat
+from trafficfed.unreadable import UNREADABLE
 
 FORMAT = 1
 _PURPOSE = b"trafficfed table mirror/1"
@@ -57,7 +58,7 @@ class Seal:
         """
         try:
             found = _DECODER.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             raise NotAuthentic(f"{kept} is no part of a table") from None
         if found.owner != self.owner:
             raise ForeignMirror(

@@ -8,7 +8,7 @@ from trafficfed.clock import SystemClock
 from trafficfed.model import RecordSet, Zone
 from trafficfed.ports import Provider
 from trafficfed.reports import ReportEvent
-from trafficfed.testing.publishing import LEASE_S, ZONE, service_key
+from trafficfed.testing.publishing import LEASE_S, ZONE, leading, service_key
 from trafficfed.zones.publisher import ZonePublisher
 from trafficfed.zones.wish import Wish
 
@@ -43,13 +43,8 @@ class Leader:
     @asynccontextmanager
     async def leading(self, term: int, remaining_s: Callable[[], float] = lambda: LEASE_S) -> AsyncIterator[None]:
         """Run as the leader of a term, by default one that believes in its lease whatever happens."""
-        self.publisher.lead(term, remaining_s)
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(self.publisher.run())
-            try:
-                yield
-            finally:
-                task.cancel()
+        async with leading(self.publisher, term, remaining_s):
+            yield
 
     async def until(self, kind: type[ReportEvent], count: int) -> list[ReportEvent]:
         """Wait until so many reports of a kind have come."""

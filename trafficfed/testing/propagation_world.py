@@ -211,3 +211,20 @@ class PropagationWorld:
     ) -> Target:
         path = self.paths[kind].path(namespace or "", name)
         return parse_target(f"{path}/{subresource}" if subresource else path, kinds)
+
+
+def policy(*kinds: tuple[str, str], **spec: Any) -> Json:
+    """The one policy of the tests' namespace; of ConfigMaps where no kinds are given."""
+    selectors = [{"apiVersion": version, "kind": kind} for version, kind in kinds or (("v1", "ConfigMap"),)]
+    return {
+        "apiVersion": "trafficfed.io/v1alpha1",
+        "kind": "PropagationPolicy",
+        "metadata": {"namespace": "shop", "name": "all"},
+        "spec": {"resourceSelectors": selectors, **spec},
+    }
+
+
+def config_map(name: str = "one", text: str = "1") -> Json:
+    """An object that such a policy selects."""
+    metadata = {"namespace": "shop", "name": name}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"text": text}}

@@ -22,6 +22,18 @@ def service_key(name: str) -> ServiceKey:
     return ServiceKey("default", "shop", name)
 
 
+@asynccontextmanager
+async def leading(publisher: ZonePublisher, term: int, remaining_s: Callable[[], float]) -> AsyncIterator[None]:
+    """A publisher runs as the leader of a term while the block lasts."""
+    publisher.lead(term, remaining_s)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(publisher.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
 class ZoneInMemory(Provider, Protocol):
     """A provider that lets a test look and write past it; ``writes`` counts what was written."""
 
@@ -52,13 +64,8 @@ class Rig:
     @asynccontextmanager
     async def leading(self, term: int, remaining_s: Callable[[], float] = lambda: LEASE_S) -> AsyncIterator[None]:
         """Run as the leader of a term, by default one that believes in its lease whatever happens."""
-        self.publisher.lead(term, remaining_s)
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(self.publisher.run())
-            try:
-                yield
-            finally:
-                task.cancel()
+        async with leading(self.publisher, term, remaining_s):
+            yield
 
     def term(self) -> int:
         """The term of the fence that stands."""
