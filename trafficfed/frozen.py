@@ -49,7 +49,7 @@ class Frozen:
         self._keys -= folded.keys()
         free = dict(folded)
         for key, each in folded.items():
-            if _differs(each, row := table.rows.get(key)) and freeze_over(freezes, key, _clusters(each, row)):
+            if each.differs(row := table.rows.get(key)) and freeze_over(freezes, key, _clusters(each, row)):
                 self._keys.add(key)
                 del free[key]
         while claimants := [key for key, each in free.items() if self._claims(each, table)]:
@@ -61,10 +61,6 @@ class Frozen:
     def _claims(self, folded: Folded, table: Table) -> bool:
         names = folded.service.hostnames if folded.service else ()
         return any(table.owner_of(name) in self._keys for name in names)
-
-
-def _differs(folded: Folded, row: Row | None) -> bool:
-    return (folded.service, folded.endpoints) != ((row.service, row.endpoints) if row else (None, ()))
 
 
 def _clusters(folded: Folded, row: Row | None) -> frozenset[str]:

@@ -302,8 +302,10 @@ class Pipeline:
         self._refused.pop(key, None)
         if folded.refusals:
             self._refused[key] = folded.refusals
-        same = (folded.service, folded.endpoints) == ((row.service, row.endpoints) if row else (None, ()))
-        self._differing.discard(key) if same else self._differing.add(key)
+        if folded.differs(row):
+            self._differing.add(key)
+        else:
+            self._differing.discard(key)
 
     @staticmethod
     def _told(keys: set[ServiceKey]) -> tuple[ServiceKey, ...]:

@@ -14,13 +14,14 @@ from trafficfed.clock import SystemClock
 from trafficfed.crds.definitions import crds_yaml
 from trafficfed.discovery.declared import UNDEFINED
 from trafficfed.errors import ConfigError
-from trafficfed.globalservices.hub_link import GLOBAL_SERVICES, RETRY_S, Defined, HubLink
+from trafficfed.globalservices.hub_link import GLOBAL_SERVICES, Defined, HubLink
 from trafficfed.globalservices.statuses import StatusWrite
 from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.kubernetes_api.credentials import load_kubeconfig
 from trafficfed.kubernetes_api.failures import Rejected
 from trafficfed.kubernetes_api.reflector import Reflector
 from trafficfed.kubernetes_api.transport import Transport
+from trafficfed.kubernetes_api.usable import RETRY_S
 from trafficfed.kubernetes_api.wire import Event, Foreign, Listed, Lost, Removed, Upserted
 from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.sandbox.apiserver.server import ApiServer

@@ -11,10 +11,11 @@ import pytest
 
 from trafficfed.clock import SystemClock
 from trafficfed.errors import ConfigError
-from trafficfed.kubernetes_api.connection import RETRY_S, Connection
+from trafficfed.kubernetes_api.connection import Connection
 from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.kubernetes_api.credentials import load_kubeconfig
 from trafficfed.kubernetes_api.events import Note, Subject
+from trafficfed.kubernetes_api.usable import RETRY_S
 from trafficfed.kubernetes_api.wire import EndpointSlice, Event, Listed, Lost, Node, Service
 from trafficfed.sandbox.apiserver.cluster import Cluster, Intent, Target
 from trafficfed.sandbox.apiserver.kinds import EVENT, NAMESPACE

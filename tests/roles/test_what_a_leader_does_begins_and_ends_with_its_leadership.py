@@ -1,6 +1,8 @@
 """Everyone decides, one writes: a controller among several in virtual time, and what an election makes it do."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -40,11 +42,18 @@ def seen(bench: Bench) -> None:
     bench.listed("us", US)
 
 
-async def test_who_was_not_elected_publishes_nothing() -> None:
+@asynccontextmanager
+async def standing_by() -> AsyncIterator[tuple[Bench, Memory]]:
+    """A controller that has seen what the leader has, and holds its table."""
     bench = Bench(memory := Memory(), elected=False)
     async with bench.running():
         seen(bench)
         bench.controller.mirror(await a_table())
+        yield bench, memory
+
+
+async def test_who_was_not_elected_publishes_nothing() -> None:
+    async with standing_by() as (bench, memory):
         await asyncio.sleep(60)
         assert memory.zone(ZONE.name) == ()
         assert not bench.deltas
@@ -52,10 +61,7 @@ async def test_who_was_not_elected_publishes_nothing() -> None:
 
 
 async def test_who_is_elected_publishes_the_leaders_table_behind_a_fence() -> None:
-    bench = Bench(memory := Memory(), elected=False)
-    async with bench.running():
-        seen(bench)
-        bench.controller.mirror(await a_table())
+    async with standing_by() as (bench, memory):
         await asyncio.sleep(3)
         bench.election.elect(4)
         await asyncio.sleep(1)
@@ -66,10 +72,7 @@ async def test_who_is_elected_publishes_the_leaders_table_behind_a_fence() -> No
 
 
 async def test_a_death_that_the_last_leader_did_not_live_to_see_is_out_with_the_first_write() -> None:
-    bench = Bench(memory := Memory(), elected=False)
-    async with bench.running():
-        seen(bench)
-        bench.controller.mirror(await a_table())
+    async with standing_by() as (bench, memory):
         bench.down.add("192.0.2.1")
         await asyncio.sleep(10)
         bench.election.elect(2)
@@ -78,10 +81,7 @@ async def test_a_death_that_the_last_leader_did_not_live_to_see_is_out_with_the_
 
 
 async def test_who_leads_no_more_writes_no_more_and_its_work_ends() -> None:
-    bench = Bench(memory := Memory(), elected=False)
-    async with bench.running():
-        seen(bench)
-        bench.controller.mirror(await a_table())
+    async with standing_by() as (bench, memory):
         await asyncio.sleep(3)
         bench.election.elect(2)
         await asyncio.sleep(3)
@@ -97,10 +97,7 @@ async def test_who_leads_no_more_writes_no_more_and_its_work_ends() -> None:
 
 
 async def test_who_leads_again_publishes_what_happened_meanwhile_under_a_new_fence() -> None:
-    bench = Bench(memory := Memory(), elected=False)
-    async with bench.running():
-        seen(bench)
-        bench.controller.mirror(await a_table())
+    async with standing_by() as (bench, memory):
         await asyncio.sleep(3)
         bench.election.elect(2)
         await asyncio.sleep(3)
@@ -115,10 +112,7 @@ async def test_who_leads_again_publishes_what_happened_meanwhile_under_a_new_fen
 
 async def test_a_lease_that_ran_out_unnoticed_commits_nothing_more() -> None:
     """As after SIGSTOP: nobody has told the controller that it leads no more, its own clock does."""
-    bench = Bench(Memory(), elected=False)
-    async with bench.running():
-        seen(bench)
-        bench.controller.mirror(await a_table())
+    async with standing_by() as (bench, _):
         await asyncio.sleep(3)
         bench.election.elect(2, for_s=5)
         await asyncio.sleep(10)

@@ -47,6 +47,10 @@ class Folded(Value, frozen=True, kw_only=True):
     departed: tuple[Departed, ...] = ()
     again: frozenset[ServiceKey] = frozenset()
 
+    def differs(self, row: Row | None) -> bool:
+        """Whether it declares anything else than the table's row has, None where there is no row."""
+        return (self.service, self.endpoints) != ((row.service, row.endpoints) if row is not None else (None, ()))
+
 
 def never_resolved(_: str) -> None:
     """A lookup that knows no hostname."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from http import HTTPStatus
 from random import Random
@@ -10,14 +10,14 @@ from typing import Never, TypeVar
 
 from trafficfed.crds.structs import API_VERSION
 from trafficfed.discovery.declared import UNDEFINED
-from trafficfed.errors import ConfigError, Refused, Transient
+from trafficfed.errors import Refused, Transient
 from trafficfed.globalservices.statuses import StatusWrite
 from trafficfed.kubernetes_api.backoff import Backoff
-from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.kubernetes_api.failures import Rejected
 from trafficfed.kubernetes_api.reflector import Reflector
 from trafficfed.kubernetes_api.resource import Resource
 from trafficfed.kubernetes_api.transport import NO_PARAMS, Params, Reader, Transport
+from trafficfed.kubernetes_api.usable import Connect, usable
 from trafficfed.kubernetes_api.wire import Event, Foreign, Lost
 from trafficfed.ports import Clock
 
@@ -27,8 +27,6 @@ PATH = f"/apis/{API_VERSION}/globalservices"
 GLOBAL_SERVICES = Resource(PATH, Foreign)
 STATUS_MANAGER = "trafficfed-status"
 APPLY = "application/apply-patch+yaml"
-RETRY_S = 10.0
-"""A kubeconfig that could not be used is read again at this pace: somebody has to mend it first."""
 
 
 class Defined:
@@ -63,7 +61,7 @@ class HubLink:
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[Credentials]],
+        connect: Connect,
         take: Callable[[Event], None],
         clock: Clock,
         random: Random | None = None,
@@ -74,16 +72,8 @@ class HubLink:
 
     async def run(self) -> Never:
         """For ever, until cancelled. Raises nothing that the hub could cause."""
-        said = ""
         while True:
-            try:
-                credentials = await self._connect()
-            except ConfigError as error:
-                if str(error) != said:
-                    said = str(error)
-                    self._tell(Lost(Foreign, said))
-                await asyncio.sleep(RETRY_S)
-                continue
+            credentials = await usable(self._connect, lambda reason: self._tell(Lost(Foreign, reason)))
             transport = self._transport = Transport(credentials)
             try:
                 await self._follow(transport)

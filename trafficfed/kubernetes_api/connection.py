@@ -3,23 +3,18 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api.cluster_watch import ClusterWatch
 from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.kubernetes_api.events import EventWriter, Note
 from trafficfed.kubernetes_api.resource import ENDPOINT_SLICES, NODES, SERVICES
 from trafficfed.kubernetes_api.transport import Transport
+from trafficfed.kubernetes_api.usable import RETRY_S, Connect, usable
 from trafficfed.kubernetes_api.wire import Event, Lost
 from trafficfed.ports import Clock
 from trafficfed.reports import Report
-
-RETRY_S = 10.0
-"""A kubeconfig that could not be used is read again at this pace: somebody has to mend it first."""
-
-Connect = Callable[[], Awaitable[Credentials]]
 
 
 class Connection:
@@ -48,20 +43,15 @@ class Connection:
 
     async def run(self) -> None:
         """For ever, until cancelled."""
-        said = ""
         while True:
-            try:
-                credentials = await self._connect()
-            except ConfigError as error:
-                if str(error) != said:
-                    said = str(error)
-                    for resource in (SERVICES, ENDPOINT_SLICES, NODES):
-                        self._sink(self._name, Lost(resource.kind, said))
-                await asyncio.sleep(self._retry_s)
-            else:
-                for url in await _located(credentials.server):
-                    self._found(url)
-                await self._watch(credentials)
+            credentials = await usable(self._connect, self._lost, self._retry_s)
+            for url in await _located(credentials.server):
+                self._found(url)
+            await self._watch(credentials)
+
+    def _lost(self, reason: str) -> None:
+        for resource in (SERVICES, ENDPOINT_SLICES, NODES):
+            self._sink(self._name, Lost(resource.kind, reason))
 
     def _event_failed(self, reason: str) -> None:
         logging.getLogger(__name__).warning("cluster %s: an Event was not written: %s", self._name, reason)

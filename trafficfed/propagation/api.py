@@ -1,6 +1,6 @@
 """One API server as propagation uses it: read, followed and written to."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 from trafficfed.kubernetes_api.context import Credentials
@@ -12,8 +12,5 @@ class Api(Reader, Writer, Protocol):
 
     async def close(self) -> None: ...
 
-
-Connect = Callable[[], Awaitable[Credentials]]
-"""Where a cluster is and how it is entered. Raises ConfigError where a person has to mend that first."""
 
 Open = Callable[[Credentials], Api]

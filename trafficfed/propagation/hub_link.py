@@ -9,9 +9,10 @@ from typing import Never
 from trafficfed.errors import ConfigError, Refused, Transient
 from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.kubernetes_api.events import EventWriter, Note, Subject
+from trafficfed.kubernetes_api.usable import Connect
 from trafficfed.kubernetes_api.wire import Event, Foreign, Lost
 from trafficfed.ports import Clock
-from trafficfed.propagation.api import Connect, Open
+from trafficfed.propagation.api import Open
 from trafficfed.propagation.discover import Discovered, discover
 from trafficfed.propagation.engine import Engine
 from trafficfed.propagation.follow import Followed, follow

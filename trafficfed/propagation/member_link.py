@@ -6,11 +6,12 @@ from random import Random
 from typing import Never, Protocol
 from urllib.parse import urlsplit
 
-from trafficfed.errors import ConfigError, Refused, Transient
+from trafficfed.errors import Refused, Transient
 from trafficfed.kubernetes_api.context import Credentials
+from trafficfed.kubernetes_api.usable import Connect, usable
 from trafficfed.kubernetes_api.wire import Event, Foreign, Lost
 from trafficfed.ports import Clock
-from trafficfed.propagation.api import Api, Connect, Open
+from trafficfed.propagation.api import Api, Open
 from trafficfed.propagation.capacity import Room
 from trafficfed.propagation.follow import Followed, follow
 from trafficfed.propagation.objects import TemplateKind
@@ -61,18 +62,12 @@ class MemberLink:
 
     async def run(self) -> Never:
         """For ever, until cancelled."""
-        said = ""
         while True:
-            try:
-                credentials = await self._connect()
-            except ConfigError as error:
-                if str(error) != said:
-                    said = str(error)
-                    for kind in self._kinds:
-                        self._sink.take_member(self._name, kind, Lost(Foreign, said))
-                await asyncio.sleep(RETRY_S)
-            else:
-                await self._work(credentials)
+            await self._work(await usable(self._connect, self._lost))
+
+    def _lost(self, reason: str) -> None:
+        for kind in self._kinds:
+            self._sink.take_member(self._name, kind, Lost(Foreign, reason))
 
     async def _work(self, credentials: Credentials) -> None:
         transport = self._open(credentials)

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from trafficfed.config.settings import PropagationSettings
 from trafficfed.errors import ConfigError, Refused, Transient
 from trafficfed.kubernetes_api.transport import Transport
+from trafficfed.kubernetes_api.usable import Connect
 from trafficfed.kubernetes_api.wire import Event
 from trafficfed.model import Cluster, Freshness, Refusal, Source
 from trafficfed.ports import Clock
-from trafficfed.propagation.api import Connect, Open
+from trafficfed.propagation.api import Open
 from trafficfed.propagation.capacity import Room
 from trafficfed.propagation.copy_states import Census
 from trafficfed.propagation.discover import Discovered
