@@ -187,6 +187,18 @@ def test_a_peer_takes_no_copy_of_a_copy() -> None:
     assert choice.pick(5, 51.0) == B
 
 
+@pytest.mark.parametrize("lease_s", [3.0, 30.0])
+def test_the_lease_that_a_controller_tells_is_the_one_that_counts(lease_s: float) -> None:
+    choice = Choice(ADDRESSES, 10.0, 0.0)
+    choice.hear(B, Beat(5, 100, LEADS, lease_s=lease_s), 1.0)
+    choice.hear(A, said(ALONE), 1.5)
+    assert choice.pick(5, 1.5) == B
+    choice.gone(B)
+    assert choice.lease_s == lease_s, "one that tells none takes nothing back"
+    assert choice.alone_from_s == 1.0 + lease_s
+    assert [choice.pick(5, choice.alone_from_s - 0.1), choice.pick(5, choice.alone_from_s)] == ["", A]
+
+
 def test_what_was_heard_is_shown_in_order_of_preference() -> None:
     choice = Choice(ADDRESSES, 10.0, 0.0)
     choice.hear(D, said(RELAYS), 1.0)

@@ -57,7 +57,7 @@ class NameServer:
             feeds=tuple(each.address for each in controllers),
             metrics=self.metrics,
             wait_s=wait_s,
-            pause_s=LEASE_S,
+            lease_s=LEASE_S,
         )
         self.server = NameServerProcess(directory, settings)
 

@@ -41,9 +41,12 @@ class Choice:
     """What was heard of every controller, and for how long none led; a state without clock or chance."""
 
     def __init__(self, addresses: Sequence[str], lease_s: float, now_s: float, takes: Sequence[Standing] = ANY) -> None:
-        """``takes`` are the standings that may be chosen at all: a peer must not copy what is a copy itself."""
+        """``takes`` are the standings that may be chosen at all: a peer must not copy what is a copy itself.
+
+        ``lease_s`` holds until a controller has told that of its electorate.
+        """
         self._order = {address: at for at, address in enumerate(addresses)}
-        self._lease_s = lease_s
+        self.lease_s = lease_s
         self._takes = frozenset(takes)
         self._beats: dict[str, Beat] = {}
         self._led_s = now_s
@@ -63,6 +66,7 @@ class Choice:
     def hear(self, address: str, beat: Beat, now_s: float) -> None:
         """A leader of a term that others are beyond is none; a relay tells how old its leader's word is."""
         self._beats[address] = beat
+        self.lease_s = beat.lease_s or self.lease_s
         if beat.standing in LED and not beat.objection and beat.term >= max(each.term for each in self._beats.values()):
             self._led_s = max(self._led_s, now_s - beat.heard_s)
 
@@ -85,4 +89,4 @@ class Choice:
     @property
     def alone_from_s(self) -> float:
         """From when on a controller that is alone may be followed: nobody has led for a lease time."""
-        return self._led_s + self._lease_s
+        return self._led_s + self.lease_s

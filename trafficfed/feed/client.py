@@ -113,6 +113,11 @@ class Following:
         return self._choice.said(self.connected)
 
     @property
+    def lease_s(self) -> float:
+        """How long a leader's word holds, as the controllers have it; until one has told, as it was given."""
+        return self._choice.lease_s
+
+    @property
     def highest_term(self) -> int:
         """The highest term ever seen, in a beat or in the table."""
         self._highest_term = max(self._highest_term, self._copy.position.term)
@@ -199,6 +204,7 @@ class Following:
     def _hear(self, link: Link, beat: Beat) -> None:
         self._highest_term = max(self._highest_term, beat.term)
         self._choice.hear(link.address, beat, _now_s())
+        self._links.silence_s = max(self.lease_s, MISSED_BEATS * self._beat_s)
         if beat.objection and self._objections.get(link.address) != beat.objection:
             self._tell(Note("FeedWaits", f"controller at {link.address} gives no table yet: {beat.objection}"))
         self._objections[link.address] = beat.objection

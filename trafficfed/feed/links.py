@@ -79,7 +79,7 @@ class Links:
         self._listener = listener
         self._tell = tell
         self._luck = luck
-        self._silence_s = silence_s
+        self.silence_s = silence_s
         self._said: dict[str, str] = {}
         self._failures = dict.fromkeys(addresses, 0)
         self.live: dict[str, Link] = {}
@@ -119,7 +119,7 @@ class Links:
             try:
                 await self._listener.joined(link)
                 while True:
-                    message = await link.receive(self._silence_s)
+                    message = await link.receive(self.silence_s)
                     if _now_s() - joined_s > SETTLED_S:
                         self._said.pop(address, None)
                         self._failures[address] = 0

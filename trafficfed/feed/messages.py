@@ -57,7 +57,8 @@ class Beat(Value, frozen=True, tag=True):
 
     ``leader`` is the name of the leader it knows of ("" = none), ``heard_s`` how long ago it last heard that one (0
     where it leads), ``can_publish`` whether it reaches the providers. ``heeded`` counts this connection's ``Resume``;
-    ``objection`` is why this follower gets no table from it yet, empty where it may have it.
+    ``objection`` is why this follower gets no table from it yet, empty where it may have it. ``lease_s`` is how long a
+    leader's word holds in its electorate, 0 where it has none.
     """
 
     term: int
@@ -68,6 +69,7 @@ class Beat(Value, frozen=True, tag=True):
     heard_s: float = 0.0
     heeded: int = 0
     objection: str = ""
+    lease_s: float = 0.0
 
 
 class Overlay(Value, frozen=True, tag=True):

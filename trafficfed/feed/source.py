@@ -24,6 +24,11 @@ class FeedSource(Protocol):
         """The rows that it judges otherwise than the table says; sent only while it is alone."""
         ...
 
+    @property
+    def lease_s(self) -> float:
+        """How long a leader's word holds in its electorate, 0 where it has none."""
+        ...
+
     def standing(self) -> Standing:
         """What the table is worth at this moment.
 
@@ -47,6 +52,8 @@ class FeedSource(Protocol):
 
 class Lone:
     """The source of a controller that leads because there is no other."""
+
+    lease_s = 0.0
 
     def __init__(self, table: Table, name: str = "") -> None:
         self.table = table
@@ -118,6 +125,7 @@ class History:
             source.heard_s(),
             heeded,
             objection,
+            source.lease_s,
         )
 
     def overlay(self) -> Overlay:

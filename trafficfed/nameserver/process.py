@@ -48,14 +48,14 @@ class NameServer:
             self._responder = Responder(self._empty(), self._whereabouts, draw)
         except ValueError as error:
             raise ConfigError(f"nameserver.zones: {error}") from error
-        self._start = StartRule(settings.wait_s, settings.pause_s, clock.monotonic_s())
+        self._start = StartRule(settings.wait_s, clock.monotonic_s())
         directory = Path(settings.state)
         table, log = keep.read(directory, tell)
         self._replica = Replica(table, self._empty, self._use, self._confirmed, tell)
         self._keeper = keep.Keeper(directory, log, table.snapshot, tell)
         self._replica.changed = self._keeper.changed
         self._feed = Following(
-            settings.feeds, "nameserver", settings.key, self._replica, tell, Random(), lease_s=settings.pause_s
+            settings.feeds, "nameserver", settings.key, self._replica, tell, Random(), lease_s=settings.lease_s
         )
         self._confirmed_s = keep.written_s(directory)
         self._expose: Expose | None = None
@@ -79,7 +79,7 @@ class NameServer:
     def _woken(self) -> None:
         """Before anything is answered: is the table still good?"""
         now_s = self._clock.monotonic_s()
-        if self._start.tick(now_s):
+        if self._start.tick(now_s, self._feed.lease_s):
             self._tell(Note("Paused", "the process stood still for longer than a lease: asking for the table anew"))
             self._feed.restart()
         ready = self._start.serves(now_s, self._replica.has_table)

@@ -48,8 +48,8 @@ class NameServerSettings(Value, frozen=True, kw_only=True):
     (``host:port``), the nearest first; ``key`` is the secret shared with them. ``state`` is the table's directory,
     ``mmdb`` the path of a MaxMind database (GeoLite2 or GeoIP2 Country or City shape; it is read again when
     replaced, which must be done by rename), ``metrics`` an ``address:port`` for Prometheus, empty = none.
-    ``wait_s`` is how long it answers SERVFAIL at start, and after a pause longer than ``pause_s`` (a leader's
-    Lease), for want of a controller's table.
+    ``wait_s`` is how long it answers SERVFAIL at start, and after a pause longer than a leader's lease, for want of a
+    controller's table. ``lease_s`` is that lease until a controller has told its own.
     """
 
     listen: tuple[str, ...]
@@ -61,7 +61,7 @@ class NameServerSettings(Value, frozen=True, kw_only=True):
     places: tuple[Place, ...] = ()
     metrics: str = ""
     wait_s: float = 10.0
-    pause_s: float = 10.0
+    lease_s: float = 10.0
 
     def __repr__(self) -> str:
         """Everything but the key, which must reach no log.

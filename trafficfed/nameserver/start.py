@@ -4,13 +4,12 @@
 class StartRule:
     """SERVFAIL until a controller has confirmed the table, for ``wait_s`` at most; then serve what there is.
 
-    What a process knew before it started, or before it was stopped for longer than ``pause_s``, may be long out of
+    What a process knew before it started, or before it was stopped for longer than a lease, may be long out of
     date; a resolver that gets SERVFAIL asks another server. A server that never had a table has nothing to serve.
     """
 
-    def __init__(self, wait_s: float, pause_s: float, now_s: float) -> None:
+    def __init__(self, wait_s: float, now_s: float) -> None:
         self._wait_s = wait_s
-        self._pause_s = pause_s
         self._last_s = now_s
         self._until_s: float | None = now_s + wait_s
 
@@ -18,9 +17,9 @@ class StartRule:
         """A controller's table has arrived, or it said that ours is current."""
         self._until_s = None
 
-    def tick(self, now_s: float) -> bool:
-        """To be called well within ``pause_s``, by a clock that runs while the machine sleeps; True after a pause."""
-        paused = now_s - self._last_s > self._pause_s
+    def tick(self, now_s: float, lease_s: float) -> bool:
+        """To be called well within ``lease_s``, by a clock that runs while the machine sleeps; True after a pause."""
+        paused = now_s - self._last_s > lease_s
         self._last_s = now_s
         if paused:
             self._until_s = now_s + self._wait_s

@@ -29,7 +29,7 @@ class ControllerSource:
 
         ``reaches`` tells whether this controller reaches the providers.
         """
-        self._controller, self._clock, self._lease_s = controller, clock, lease_s
+        self._controller, self._clock, self.lease_s = controller, clock, lease_s
         self._leads, self._leader, self._highest_term = leads, leader, highest_term
         self._reaches = reaches
         self._heard_at_s: float | None = None
@@ -50,7 +50,7 @@ class ControllerSource:
         if self._controller.pipeline.leads and self._leads():
             return Standing.LEADS
         is_latest = self.table.term >= self._highest_term()
-        return Standing.RELAYS if is_latest and self.heard_s() < self._lease_s else Standing.ALONE
+        return Standing.RELAYS if is_latest and self.heard_s() < self.lease_s else Standing.ALONE
 
     def leader(self) -> str:
         return self._leader()

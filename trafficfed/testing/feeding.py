@@ -25,7 +25,7 @@ class Played:
         self.stands = standing
         self.knows = leader
         self.publishes = True
-        self.silent_s = 0.0
+        self.silent_s = self.lease_s = 0.0
 
     def standing(self) -> Standing:
         return self.stands
