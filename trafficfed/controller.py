@@ -26,6 +26,9 @@ from trafficfed.step import Step
 from trafficfed.table.table import Delta, Snapshot
 from trafficfed.zones.publication import Publication
 
+SETTLED_AT_ONCE = 200
+"""Services that are judged at a stretch where a whole fleet is concerned, some 30 ms: others have their turn then."""
+
 
 class Aimed(Protocol):
     """Who probes: this process itself, and the vantages that are connected to it."""
@@ -108,7 +111,7 @@ class Controller:
         """One probe result. Most only confirm, and wake nobody."""
         self.pipeline.observe(seen, self._clock.now_s())
         self.gate.observe(seen)
-        if self.pipeline.waiting or not self.gate.is_open:
+        if self.pipeline.is_marked or not self.gate.is_open:
             self._wake.set()
 
     def resolved(self, keys: frozenset[ServiceKey]) -> None:
@@ -202,9 +205,10 @@ class Controller:
             self._wake.clear()
             if not self._may_lead():
                 self.follow()
-            self._carry(self.pipeline.settle(self._clock.now_s()))
-            if self.pipeline.waiting:  # a hostname that one service gave up may be another's now
+            self._carry(self.pipeline.settle(self._clock.now_s(), at_most=SETTLED_AT_ONCE))
+            if self.pipeline.is_marked:  # too many for once, or a hostname that one service gave up may be another's
                 self._wake.set()
+                await asyncio.sleep(0)  # what was settled goes out, and events and probes come in
 
     async def _nap(self) -> None:
         """Until something is marked, time may change an answer, or the gate opens by itself."""

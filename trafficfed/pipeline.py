@@ -37,7 +37,7 @@ from trafficfed.reports import (
     ReportEvent,
     ServiceRefused,
 )
-from trafficfed.settling import Around, Settling
+from trafficfed.settling import Around, Settling, mark
 from trafficfed.steering.controls import concerns
 from trafficfed.step import Step
 from trafficfed.table.table import Delta, Snapshot, Table
@@ -100,7 +100,7 @@ class Pipeline:
     def observe(self, observation: Observation, now_s: float) -> None:
         """One probe result. Most only confirm and mark nothing."""
         for key in self.records.observe(observation, now_s):
-            self._judging.setdefault(key, "verdict")
+            mark(self._judging, key, "verdict")
 
     def fold_again(self, keys: Iterable[ServiceKey]) -> None:
         """Something that the fold reads beside events has changed for these services (a resolved hostname)."""
@@ -187,7 +187,7 @@ class Pipeline:
 
     def _mark(self, keys: Iterable[ServiceKey], cause: str = "readiness") -> None:
         for key in keys:
-            self._judging.setdefault(key, cause)
+            mark(self._judging, key, cause)
 
     def _took(self, taken: Taken) -> frozenset[ServiceKey]:
         self._folding |= taken.dirty
@@ -203,7 +203,7 @@ class Pipeline:
         if before is None or before.freshness is not source.freshness or before.missing != source.missing:
             for row in self.table.rows.values():
                 if any(endpoint.cluster == source.cluster for endpoint in row.endpoints):
-                    self._judging.setdefault(row.key, "source")
+                    mark(self._judging, row.key, "source")
 
     def _source(self, cluster: str) -> Source | None:
         return self._sources.get(cluster) or self.table.sources.get(cluster)
@@ -236,6 +236,11 @@ class Pipeline:
         return self.table.controls if self._controls is None else self._controls
 
     @property
+    def is_marked(self) -> bool:
+        """Whether any service is marked."""
+        return bool(self._folding or self._judging)
+
+    @property
     def waiting(self) -> int:
         """How many services are marked."""
         return len(self._folding | self._judging.keys())
@@ -254,18 +259,21 @@ class Pipeline:
 
     # ------------------------------------------------------------------ settling
 
-    def settle(self, now_s: float, overlay: Collection[Row] = ()) -> Step:
-        """Fold, judge and decide what is marked, and commit it as one delta; ``overlay`` are rows to commit with it."""
+    def settle(self, now_s: float, overlay: Collection[Row] = (), at_most: int | None = None) -> Step:
+        """Fold, judge and decide what is marked, and commit it as one delta; ``overlay`` are rows to commit with it.
+
+        Of those that only evidence or time has marked, ``at_most`` so many; the others stay marked.
+        """
         self._wake(now_s)
         if not self.leads:
-            return self._settle_beside(now_s)
+            return self._settle_beside(now_s, at_most)
         folding = self._folding | self._frozen.due(now_s)
         folds = {key: self._fold(key) for key in sorted(folding)}
         folded = self._frozen.hold(folds, self.table, self.controls, now_s)
         self._folding = {key for each in folded.values() for key in each.again}
         settling = Settling(self._around(), folded, now_s, overlay)
         reports = [*self._sources_changed(), *self._controls_changed(now_s), *self._refusals_changed(folded)]
-        rows, removed = settling.run()
+        rows, removed = settling.run(at_most)
         return Step(
             delta=self._commit(rows, removed),
             uncovered=self._told(self._uncovered),
@@ -276,14 +284,14 @@ class Pipeline:
             reports=(*reports, *settling.reports),
         )
 
-    def _settle_beside(self, now_s: float) -> Step:
+    def _settle_beside(self, now_s: float, at_most: int | None) -> Step:
         """Judge and decide without committing: what comes of it lies over the leader's table."""
         for key in sorted(self._folding)[:COMPARED_AT_ONCE]:
             self._compare(key)
         settling = Settling(self._around(), {}, now_s)
         for key in self._mirrored - self.table.rows.keys():
             settling.drop(key)
-        rows, _ = settling.run()
+        rows, _ = settling.run(at_most)
         overlaid, uncovered = self._overlay.lay(rows)
         self._uncovered.update(uncovered)
         self._uncovered.difference_update(row.key for row in overlaid)
@@ -340,7 +348,7 @@ class Pipeline:
     def _wake(self, now_s: float) -> None:
         while (key := self._wakes.due(now_s)) is not None:
             if (later_s := self.records.sleeps_until(key, now_s)) is None:
-                self._judging.setdefault(key, "timer")
+                mark(self._judging, key, "timer")
             else:
                 self._wakes.set(key, later_s)
 

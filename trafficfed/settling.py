@@ -17,11 +17,23 @@ from trafficfed.steering.decide import decide, given_out
 from trafficfed.table.table import Table
 from trafficfed.wakes import Wakes
 
+EVIDENCE = frozenset({"verdict", "readiness", "source"})
+"""Causes that bear on verdicts alone: where those stay as they are, so does the decision."""
+
+URGENT = frozenset({"object", "control", "start"})
+"""Causes that are settled in the run that meets them, however many services they concern."""
+
+
+def mark(marked: dict[ServiceKey, str], key: ServiceKey, cause: str) -> None:
+    """Have a service judged. The first cause stands, but one that bears on verdicts alone gives way to any other."""
+    if key not in marked or (marked[key] in EVIDENCE and cause not in EVIDENCE):
+        marked[key] = cause
+
 
 class Around(Value, frozen=True, kw_only=True):
     """What a settling works with: the pipeline's own parts, and what holds at this moment.
 
-    ``judging`` are the services that are marked, each with the first cause; it is emptied.
+    ``judging`` are the services that are marked, each with its cause (``mark``).
     """
 
     table: Table
@@ -52,17 +64,23 @@ class Settling:
         self.suspicions: list[tuple[Place, bool]] = []
         self.reports: list[ReportEvent] = []
 
-    def run(self) -> tuple[Collection[Row], Collection[ServiceKey]]:
-        marked = self._of.judging
+    def run(self, at_most: int | None = None) -> tuple[Collection[Row], Collection[ServiceKey]]:
+        """Judge what is marked: all that is urgent, and ``at_most`` so many of the rest (None: all); others stay so."""
+        marked, judged = self._of.judging, 0
         for key, each in self._folded.items():
             self._take_fold(key, each)
-        while marked:
-            key = next(iter(marked))
-            cause = marked.pop(key)
-            row = self._rows.get(key) or self._of.overlay.row(key)
-            if row is not None and key not in self._removed:
-                self._judge(row, cause)
+        for key in [key for key, cause in marked.items() if cause in URGENT]:
+            self._settle(key)
+        while marked and (at_most is None or judged < at_most):
+            self._settle(next(iter(marked)))
+            judged += 1
         return self._rows.values(), self._removed
+
+    def _settle(self, key: ServiceKey) -> None:
+        cause = self._of.judging.pop(key)
+        row = self._rows.get(key) or self._of.overlay.row(key)
+        if row is not None and key not in self._removed:
+            self._judge(row, cause)
 
     def _take_fold(self, key: ServiceKey, folded: Folded) -> None:
         before = self._of.table.rows.get(key)
@@ -97,13 +115,15 @@ class Settling:
 
     def _mark(self, keys: Iterable[ServiceKey]) -> None:
         for key in keys:
-            self._of.judging.setdefault(key, "readiness")
+            mark(self._of.judging, key, "readiness")
 
     def _judge(self, row: Row, cause: str) -> None:
         judged = self._of.records.judge(row, self._of.sources, self._of.controls, self._now_s)
         self._report_verdicts(row, judged.verdicts)
         self._of.wakes.set(row.key, judged.wake_at_s)
         self.suspicions += self._of.aims.suspect(row.key, frozenset(judged.suspicious))
+        if judged.verdicts is row.verdicts and row.decision and cause in EVIDENCE and not self._of.controls:
+            return
         self._decide(replace(row, verdicts=judged.verdicts), cause)
 
     def _decide(self, row: Row, cause: str) -> None:

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
-from trafficfed.model import NameChange, Outcome, RecordSet, Result
-from trafficfed.reports import Published
+from trafficfed.model import Capabilities, NameChange, Outcome, RecordSet, Result
+from trafficfed.reports import Published, Verified
 from trafficfed.testing.publishing import ZONE, Rig
 from trafficfed_providers.memory import Memory
 
@@ -189,3 +190,34 @@ async def test_what_is_written_during_a_scan_is_not_taken_for_drift() -> None:
     await rig.settle()
     assert slow.writes == writes
     assert rig.at("web") == rig.at("new") == {"A": ("192.0.2.2",)}
+
+
+class OneByOne(Recorder):
+    """Takes one change at a time; ``asked_after`` so many it was asked each time whether its servers have them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_after: list[int] = []
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, batch=1, tracks=True)
+
+    async def in_sync(self, deadline_s: float) -> bool:
+        self.asked_after.append(len(self.batches))
+        return True
+
+
+async def test_what_waits_is_written_before_anything_is_verified() -> None:
+    memory = OneByOne()
+    rig = Rig(memory)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(rig.publisher.run())
+        await asyncio.sleep(1)
+        for number in range(5):
+            rig.want(f"n{number}", f"192.0.2.{number}")
+        await asyncio.sleep(10)
+        running.cancel()
+    assert [len(batch) for batch in memory.batches] == [1] * 5
+    assert memory.asked_after == [5] * 5
+    assert len(rig.said(Verified)) == 5

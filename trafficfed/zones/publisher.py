@@ -87,6 +87,7 @@ class ZonePublisher:
         self._verifier = Verifier(
             provider_name, zone.name, provider.capabilities.authorities, clock, report, in_sync=_in_sync(provider)
         )
+        self._written: list[tuple[NameChange, float, str]] = []
         self._state = PublisherState.LOADING
         self._message = ""
 
@@ -224,15 +225,23 @@ class ZonePublisher:
                 self._forget()
 
     async def publish_once(self) -> None:
-        """Carry out all that can be done now. Raises Transient or Refused where the provider as a whole fails."""
-        while True:
-            while self._desk.uncertain:
-                await self._reread()
-            batch = self._desk.next_changes(self._provider.capabilities.batch, self._clock.monotonic_s())
-            await self._apply(batch)
-            if not batch and not self._desk.waiting and not self._desk.uncertain:
-                return
-            await asyncio.sleep(0)
+        """Carry out all that can be done now. Raises Transient or Refused where the provider as a whole fails.
+
+        What was written is verified after all of it: with a thousand names each write would wait for queries of others.
+        """
+        try:
+            while True:
+                while self._desk.uncertain:
+                    await self._reread()
+                batch = self._desk.next_changes(self._provider.capabilities.batch, self._clock.monotonic_s())
+                await self._apply(batch)
+                if not batch and not self._desk.waiting and not self._desk.uncertain:
+                    return
+                await asyncio.sleep(0)
+        finally:
+            for expected in self._written:
+                self._verifier.expect(*expected)
+            self._written.clear()
 
     async def drift_scan(self) -> None:
         """Read the whole zone again and repair what differs from what we know. Writes go on meanwhile and win."""
@@ -400,7 +409,7 @@ class ZonePublisher:
         told = (self._name, self._zone.name, planned.name, result.outcome, since_s, result.message)
         self._report(Published(*told, service=planned.service))
         if result.outcome is Outcome.DONE and planned.change:
-            self._verifier.expect(planned.change, event_at_s, planned.service)
+            self._written.append((planned.change, event_at_s, planned.service))
 
 
 def _in_sync(provider: Provider) -> Callable[[float], Awaitable[bool]] | None:
