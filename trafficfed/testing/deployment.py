@@ -133,8 +133,9 @@ class Deployment:
 
     def start(self) -> Self:
         """Start both and wait until the controller is ready and the name server answers."""
-        self.start_nameserver()
+        self.launch_nameserver()
         self.start_controller()
+        self.wait_for_nameserver()
         return self
 
     def start_controller(self, *, wait_s: float = 60.0) -> None:
@@ -152,10 +153,18 @@ class Deployment:
 
     def start_nameserver(self) -> None:
         """Start the name server, and wait until it answers anything at all."""
+        self.launch_nameserver()
+        self.wait_for_nameserver()
+
+    def launch_nameserver(self) -> None:
+        """Start the name server, and do not wait for it."""
         self.write()
         if self.nameserver is not None:
             self.nameserver.kill()
         self.nameserver = self._run("nameserver", "nameserver.log")
+
+    def wait_for_nameserver(self) -> None:
+        assert self.nameserver is not None, "it is launched before"
         self.nameserver.wait_until(self._answers)
 
     def _run(self, command: str, log: str) -> ServerProcess:
@@ -222,26 +231,28 @@ class Deployment:
         """What the embedded name server answers a client (by client subnet), sorted."""
         return answered(self.ask(name, rdtype, client=client), rdtype)
 
-    def ask(self, name: str, rdtype: str = "A", *, client: str = "") -> dns.message.Message:
+    def ask(self, name: str, rdtype: str = "A", *, client: str = "", within_s: float = 2.0) -> dns.message.Message:
         """The whole response of the embedded name server over UDP."""
-        return ask("127.0.0.1", self.dns_port, name, rdtype, client=client)
+        return ask("127.0.0.1", self.dns_port, name, rdtype, client=client, within_s=within_s)
 
     def _answers(self) -> bool:
         try:
-            self.ask(self.zone, "SOA")
+            self.ask(self.zone, "SOA", within_s=0.1)  # what is asked before it listens is lost
         except (OSError, dns.exception.Timeout):
             return False
         return True
 
 
-def ask(server: str, port: int, name: str, rdtype: str, *, client: str = "") -> dns.message.Message:
+def ask(
+    server: str, port: int, name: str, rdtype: str, *, client: str = "", within_s: float = 2.0
+) -> dns.message.Message:
     """One query over UDP; ``client`` travels as client subnet (RFC 7871), /24 or /56 as public resolvers send it."""
     options: list[dns.edns.Option] = []
     if client:
         bits = 24 if ipaddress.ip_address(client).version == 4 else 56
         options = [dns.edns.ECSOption(client, bits)]
     query = dns.message.make_query(name, rdtype, use_edns=0, options=options)
-    return dns.query.udp(query, server, timeout=2.0, port=port)
+    return dns.query.udp(query, server, timeout=within_s, port=port)
 
 
 def answered(response: dns.message.Message, rdtype: str) -> tuple[str, ...]:

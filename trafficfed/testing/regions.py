@@ -56,8 +56,9 @@ class Region:
         """Everything but the API server, which runs already. Does not wait until the controller is ready."""
         self.start_backend()
         self.start_prober()
-        self.deployment.start_nameserver()
+        self.deployment.launch_nameserver()
         self.start_controller()
+        self.deployment.wait_for_nameserver()
 
     def start_backend(self) -> None:
         if self.backend is not None:
