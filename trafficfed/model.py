@@ -208,8 +208,9 @@ class Verdict(Value, frozen=True, kw_only=True):
 class OperatorControl(Value, frozen=True, kw_only=True):
     """Who told the fleet to do what, why and until when. ``cluster`` or ``service`` empty = all of them.
 
-    ``kind``: drain, force-up, force-down, freeze. ``until_s`` 0 = until undone. ``id`` is what undoes it, empty where
-    nobody can.
+    ``kind``: drain, shift, force-up, force-down, freeze. ``until_s`` 0 = until undone. ``id`` is what undoes it, empty
+    where nobody can. A shift takes ``share`` per cent of what ``cluster`` would get to the cluster ``to``, empty = to
+    whoever stands beside it or next in line.
     """
 
     kind: str
@@ -220,6 +221,8 @@ class OperatorControl(Value, frozen=True, kw_only=True):
     since_s: float = 0.0
     until_s: float = 0.0
     id: str = ""
+    to: str = ""
+    share: int = 0
 
 
 class Where(Value, frozen=True, order=True):
@@ -251,12 +254,22 @@ class Client(Value, frozen=True):
 
 
 class Rule(Value, frozen=True, kw_only=True):
-    """What one kind of client gets: the serving tier as a pool, and the tiers standing by, nearest first."""
+    """What one kind of client gets: the serving tier as a pool, and the tiers standing by, nearest first.
+
+    While an operator has a part of the traffic shifted, ``shares`` are the members one of which each answer gives, by
+    weight. Who cannot hold weights gives the ``pool`` as ever.
+    """
 
     where: Where
     pool: tuple[Member, ...]
     standby: tuple[tuple[Member, ...], ...] = ()
     reason: str = ""
+    shares: tuple[Member, ...] = ()
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All that is given out."""
+        return self.shares or self.pool
 
 
 class Decision(Value, frozen=True, kw_only=True):
@@ -280,6 +293,10 @@ class Decision(Value, frozen=True, kw_only=True):
     def default(self) -> Rule | None:
         """The catch-all rule, None only where there is nothing to give out at all."""
         return self.rules[-1] if self.rules else None
+
+    def pick_of(self, rule: Rule) -> int:
+        """How many members one answer of a rule carries, 0 = all."""
+        return 1 if rule.shares else self.pick
 
 
 class Row(Value, frozen=True, kw_only=True):

@@ -112,7 +112,9 @@ class ControllerOperations:
         self._controller, self._clusters, self._owner = controller, clusters, owner
         self._clock, self._journal, self._rtt, self._locate = clock, journal, rtt, locate
         self._propagation = propagation
-        self._ordering = Ordering(controller.pipeline.table, clusters, self._in_force, accept or self._commit)
+        self._ordering = Ordering(
+            controller.pipeline.table, clusters, self._in_force, accept or self._commit, self._without_weights
+        )
 
     def ready(self) -> tuple[bool, tuple[str, ...]]:
         waiting = self._controller.gate.waiting_for()
@@ -276,6 +278,9 @@ class ControllerOperations:
         """An order as a controller that is alone carries it out: in its own table, which is on its disk."""
         self._controller.control(after(self._in_force(), order, self._clock.now_s()))
         return ""
+
+    def _without_weights(self) -> tuple[str, ...]:
+        return self._controller.publication.without_weights
 
     def _refusals(self) -> tuple[Refusal, ...]:
         found = list(self._controller.pipeline.refusals)

@@ -1,6 +1,6 @@
 """Operator controls as people order them: what they name is looked up, the order made, handed on and answered."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
@@ -9,6 +9,7 @@ from trafficfed.errors import ConfigError
 from trafficfed.model import OperatorControl, ServiceKey
 from trafficfed.observe.operations import ControlRequest, UndoRequest
 from trafficfed.observe.views import DoneView
+from trafficfed.steering.controls import concerns
 from trafficfed.steering.orders import (
     DRAIN,
     FREEZE,
@@ -23,6 +24,7 @@ from trafficfed.steering.orders import (
     standing,
     stranded,
 )
+from trafficfed.steering.shifts import SHIFT, WHOLE
 from trafficfed.table.table import Table
 
 Accept = Callable[[Order], Awaitable[str]]
@@ -36,7 +38,7 @@ _FEW = 5
 
 class Ordering:
     """Takes orders against a table. ``clusters`` are those configured; the table may know more. ``in_force`` are the
-    controls that hold here, which may be more than the table's."""
+    controls that hold here, which may be more than the table's, ``without_weights`` the authorities that hold none."""
 
     def __init__(
         self,
@@ -44,15 +46,21 @@ class Ordering:
         clusters: Collection[str],
         in_force: Callable[[], Sequence[OperatorControl]],
         accept: Accept,
+        without_weights: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._table, self._clusters = table, clusters
         self._in_force, self._accept = in_force, accept
+        self._without_weights = without_weights
 
     async def control(self, wanted: ControlRequest, now_s: float) -> DoneView:
         """Bring a control into force. Raises ConfigError where it names what is not there."""
         control = checked(self._meant(wanted, now_s), now_s)
         what = extent(control.cluster, control.service)
-        done = {DRAIN: f"{what} is drained", FREEZE: f"{what} is frozen"}[control.kind]
+        done = {
+            DRAIN: f"{what} is drained",
+            FREEZE: f"{what} is frozen",
+            SHIFT: f"{control.share} % of {what} goes to {control.to or 'others'}",
+        }[control.kind]
         notes = self._notes(control, now_s)
         amiss = await self._accept(control)
         return _told(f"{done} {_until(control)} (control {control.id})", *notes, amiss)
@@ -78,6 +86,7 @@ class Ordering:
         if wanted.for_s < 0:
             raise BadOrder("the time a control is for must not be negative")
         self._check_cluster(wanted.cluster)
+        self._check_cluster(wanted.to)
         return OperatorControl(
             kind=wanted.kind,
             cluster=wanted.cluster,
@@ -86,6 +95,8 @@ class Ordering:
             why=wanted.why.strip(),
             since_s=now_s,
             until_s=now_s + wanted.for_s if wanted.for_s else 0.0,
+            to=wanted.to,
+            share=wanted.share,
         )
 
     def _standing(self, wanted: UndoRequest, now_s: float) -> OperatorControl:
@@ -124,8 +135,17 @@ class Ordering:
         if control.kind == FREEZE:
             return ("answers change no more, not even by failover",)
         will = after(self._in_force(), control, now_s)
+        if control.kind == SHIFT:
+            return tuple(self._idle(control))
         kept = [str(key) for key in stranded(self._table.rows.values(), will, control, now_s)]
         return (f"given out all the same, as nothing else serves: {_list(kept)}",) if kept else ()
+
+    def _idle(self, shift: OperatorControl) -> Iterator[str]:
+        """Where a shift changes nothing."""
+        if not any(concerns(shift, row) for row in self._table.rows.values()):
+            yield f"no such service has anything in cluster {shift.cluster} to be shifted"
+        if shift.share < WHOLE and (unable := self._without_weights()):
+            yield f"answers stay as they are, until the whole is shifted, where there are no weights: {_list(unable)}"
 
 
 def _named(text: str, known: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from trafficfed.cli.commands import ALL
 from trafficfed.cli.group import trafficfed as group
 
-CONTROLS = {"drain", "undrain", "freeze", "unfreeze", "controls"}
+CONTROLS = {"drain", "undrain", "shift", "unshift", "freeze", "unfreeze", "controls"}
 WITH_OUTPUT = {"plan", "explain", "status", "confirm", "forget", "version", "events", "check"} | CONTROLS
 
 

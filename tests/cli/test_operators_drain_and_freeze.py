@@ -72,6 +72,28 @@ def test_a_drain_ends_by_its_extent(trafficfed: Run, running: Path, operations: 
     ]
 
 
+def test_a_shift_is_ordered_with_its_share_and_where_it_goes_and_ends_by_its_extent(
+    trafficfed: Run, running: Path, operations: ScriptedOperations
+) -> None:
+    said = trafficfed("shift", "eu", "--to", "us", "--share", "10", "--why", "warming", "--who", "ann", "-c", running)
+    assert said == (0, "shift of eu\n", "")
+    trafficfed("shift", "eu", "--share", "100", "-s", "shop/web", "--why", "w", "--who", "ann", "-c", running)
+    assert trafficfed("unshift", "eu", "-c", running).out == "shift of eu has ended\n"
+    assert operations.wanted == [
+        ControlRequest(kind="shift", cluster="eu", to="us", share=10, who="ann", why="warming"),
+        ControlRequest(kind="shift", cluster="eu", service="shop/web", share=100, who="ann", why="w"),
+        UndoRequest(kind="shift", cluster="eu"),
+    ]
+
+
+@pytest.mark.parametrize("share", ["0", "101", "some", "-1"])
+def test_a_share_is_from_1_to_100(trafficfed: Run, running: Path, operations: ScriptedOperations, share: str) -> None:
+    said = trafficfed("shift", "eu", "--share", share, "--why", "w", "-c", running)
+    assert said.code == 2
+    assert "--share" in said.err
+    assert operations.wanted == []
+
+
 def test_a_freeze_is_of_a_cluster_a_service_or_all_that_was_said(
     trafficfed: Run, running: Path, operations: ScriptedOperations
 ) -> None:

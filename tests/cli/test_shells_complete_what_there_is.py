@@ -65,14 +65,14 @@ def test_bash_itself_completes_with_the_script(tmp_path: Path) -> None:
 
 
 def test_commands_and_options_are_offered(offered: Offered) -> None:
-    assert offered("un") == ["undrain", "unfreeze"]
+    assert offered("un") == ["undrain", "unfreeze", "unshift"]
     assert set(offered("status", "--o")) == {"--output"}
     assert offered("status", "--output", "") == ["table", "wide", "json", "yaml"]
     assert "status" in offered("")
 
 
 def test_clusters_and_zones_are_those_of_the_configuration(offered: Offered, stopped: Path) -> None:
-    for command in ("drain", "undrain", "freeze", "forget"):
+    for command in ("drain", "undrain", "shift", "unshift", "freeze", "forget"):
         assert offered(command, "--config", stopped, "") == ["eu"]
     assert offered("check", "--config", stopped, "fed") == ["fed.test"]
     assert offered("check", "--config", stopped, "other") == []

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from trafficfed.errors import ConfigError
 from trafficfed.observe.operations import ControlRequest, UndoRequest
@@ -65,6 +66,39 @@ async def test_a_preview_says_what_an_operator_should_know() -> None:
         assert "not even by failover" in frozen
 
 
+SHIFT = ControlRequest(kind="shift", cluster="eu", to="us", share=10, who="ann", why="warming up")
+
+
+async def test_a_shift_is_previewed_with_the_shares_that_follow_and_who_cannot_have_them() -> None:
+    bench = Bench(Memory())
+    async with bench.running():
+        await settled(bench)
+        seen = bench.operations.preview(SHIFT)
+        assert seen.order == "shift of 10 % of cluster eu to us"
+        (change,) = seen.changes
+        assert (change.before, change.after) == (change.after, ("192.0.2.1", "198.51.100.1"))
+        assert change.shares == {"eu": 0.45, "us": 0.55}
+        (note,) = seen.notes
+        assert (
+            note == "answers stay as they are, until the whole is shifted, where there are no weights: zone example.org"
+        )
+        said = await bench.operations.control(SHIFT)
+        assert said.message.startswith("10 % of cluster eu goes to us until undone (control ")
+        assert said.message.endswith(note)
+        (service,) = bench.operations.status().services
+        assert service.rules[0].shares == change.shares
+        assert bench.operations.preview(replace(SHIFT, share=100)).notes == ()
+
+
+async def test_what_nothing_would_be_shifted_of_is_told() -> None:
+    bench = Bench(Memory(), clusters=("eu", "us", "ap"))
+    async with bench.running():
+        await settled(bench)
+        bench.listed("ap")
+        (note, _) = bench.operations.preview(replace(SHIFT, cluster="ap")).notes
+        assert note == "no such service has anything in cluster ap to be shifted"
+
+
 @pytest.mark.parametrize(
     ("wanted", "kind", "said"),
     [
@@ -72,6 +106,8 @@ async def test_a_preview_says_what_an_operator_should_know() -> None:
         (ControlRequest(kind="drain", cluster="mars"), ConfigError, "no cluster mars is known"),
         (ControlRequest(kind="freeze", service="a/b"), ConfigError, "a/b: no service has this name"),
         (ControlRequest(kind="freeze", for_s=-1.0), BadOrder, "must not be negative"),
+        (ControlRequest(kind="shift", cluster="eu"), BadOrder, "1 to 100 per cent"),
+        (ControlRequest(kind="shift", cluster="eu", to="mars", share=5), ConfigError, "no cluster mars is known"),
         (UndoRequest(id="none"), ConfigError, "no control none is in force"),
     ],
 )

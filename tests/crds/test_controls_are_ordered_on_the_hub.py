@@ -25,6 +25,7 @@ from trafficfed.testing.processes import ServerFailed
 Json = dict[str, Any]
 CREATED = "2026-03-01T12:00:00Z"
 DRAIN: Json = {"action": "drain", "cluster": "eu", "why": "kernel upgrade"}
+SHIFT: Json = {"action": "shift", "why": "warming up", "cluster": "eu", "share": 10}
 
 
 def test_what_is_written_becomes_a_control_that_began_when_it_was_created() -> None:
@@ -36,17 +37,27 @@ def test_what_is_written_becomes_a_control_that_began_when_it_was_created() -> N
 
 
 @given(
-    kind=st.sampled_from(["drain", "freeze"]),
+    kind=st.sampled_from(["drain", "shift", "freeze"]),
     cluster=st.sampled_from(["", "eu"]),
     service=st.sampled_from(["", "default/shop/web"]),
     why=st.text(min_size=1, max_size=50).filter(lambda text: text.isprintable() and bool(text.strip())),
     until_s=st.sampled_from([0.0, 1_800_000_000.0, 1_800_000_000.25]),
+    to=st.sampled_from(["", "us"]),
+    share=st.integers(0, 100),
 )
 def test_a_control_comes_back_from_the_hub_as_it_was(
-    kind: str, cluster: str, service: str, why: str, until_s: float
+    kind: str, cluster: str, service: str, why: str, until_s: float, to: str, share: int
 ) -> None:
     control = OperatorControl(
-        kind=kind, cluster=cluster, service=service, who="ann", why=why, since_s=1_700_000_000.0, until_s=until_s
+        kind=kind,
+        cluster=cluster,
+        service=service,
+        who="ann",
+        why=why,
+        since_s=1_700_000_000.0,
+        until_s=until_s,
+        to=to,
+        share=share,
     )
     meta = HubMeta(name="a", creation_timestamp=moment(control.since_s))
     spec = msgspec.json.decode(msgspec.json.encode(spec_of(control)), type=OperatorControlSpec)
@@ -96,6 +107,8 @@ def put(hub: RealCluster, spec: Json) -> Json:
         {"action": "freeze", "why": "w", "everything": True},
         {"action": "freeze", "why": "w", "cluster": "eu"},
         {"action": "freeze", "why": "w", "service": "default/shop/web"},
+        SHIFT,
+        {**SHIFT, "to": "us", "service": "default/shop/web"},
     ],
 )
 def test_a_real_server_takes_what_makes_sense(hub: RealCluster, spec: Json) -> None:
@@ -110,7 +123,13 @@ def test_a_real_server_takes_what_makes_sense(hub: RealCluster, spec: Json) -> N
         ({"action": "freeze", "why": "w"}, "a freeze needs a cluster, a service, or everything: true"),
         ({"action": "freeze", "why": "w", "cluster": "eu", "everything": True}, "everything is for a freeze without"),
         ({**DRAIN, "everything": True}, "everything is for a freeze without"),
-        ({**DRAIN, "action": "shift"}, 'Unsupported value: "shift"'),
+        ({**DRAIN, "action": "move"}, 'Unsupported value: "move"'),
+        ({**DRAIN, "action": "shift"}, "a shift needs the cluster whose traffic goes elsewhere, and the share"),
+        ({"action": "shift", "why": "w", "share": 10}, "a shift needs the cluster whose traffic goes elsewhere"),
+        ({**SHIFT, "to": "eu"}, "a shift needs another cluster to go to"),
+        ({**SHIFT, "share": 101}, "should be less than or equal to 100"),
+        ({**DRAIN, "share": 10}, "to and share are for a shift"),
+        ({**DRAIN, "to": "us"}, "to and share are for a shift"),
         ({**DRAIN, "why": ""}, "should be at least 1 chars long"),
         ({**DRAIN, "why": "a\nb"}, "should match"),
         ({**DRAIN, "service": "web"}, "should match"),

@@ -1,8 +1,10 @@
-"""Drains and freezes by the command line, to the answers of every authority: they come, outlive a kill, and end."""
+"""Drains, shifts and freezes by the command line, to the answers of every authority: they outlive a kill, and end."""
 
 import json
+import math
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +16,8 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 Command = Callable[..., str]
 SOON_S = 5.0
+CLIENTS = [f"100.{64 + number // 256}.{number % 256}.1" for number in range(3000)]
+"""Of as many networks: clients of one get the same for a while."""
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +144,35 @@ def test_what_is_drained_is_better_than_what_is_dead(web: World) -> None:
     web.backends["us"].stop()
     web.backends["ap"].stop()
     web.wait_for("web", "eu", within_s=OUT_S)
+
+
+def test_a_shift_moves_its_share_of_many_clients_and_as_a_whole_the_plain_sets_too(web: World) -> None:
+    web.apply("spread", steering="weighted")
+    web.wait_until(lambda: len(web.plain(web.bind, "spread")) == 3, 20, "the service is published")
+    plain = web.plain(web.bind, "spread")
+    said = ordered(web, "shift", "eu", "--to", "us", "--share", "30", "-s", "shop/spread", "--why", "warming up")
+    assert said.startswith("30 % of default/shop/spread in cluster eu goes to us until undone (control ")
+    assert "answers stay as they are, until the whole is shifted, where there are no weights: bind " in said
+    wanted = {"eu": 7 / 30, "us": 13 / 30, "ap": 10 / 30}
+    web.wait_until(lambda: shares(web, "spread") == {"eu": 0.2333, "us": 0.4333, "ap": 0.3333}, 10, "it is decided")
+    counted = Counter(web.deployment.answer(f"spread.{web.deployment.zone}", client=each) for each in CLIENTS)
+    for region, share in wanted.items():
+        spread = 4 * math.sqrt(share * (1 - share) / len(CLIENTS))  # chance misses it once in 15,000 times
+        assert counted[(web.address(region),)] / len(CLIENTS) == pytest.approx(share, abs=spread), counted
+    assert web.plain(web.bind, "spread") == web.plain(web.knot, "spread") == plain
+    ordered(web, "shift", "eu", "--to", "us", "--share", "100", "-s", "shop/spread", "--why", "warm by now")
+    without = web.addresses("us", "ap")
+    web.wait_until(
+        lambda: web.plain(web.bind, "spread") == web.plain(web.knot, "spread") == without, SOON_S, "eu stands by"
+    )
+    web.backends["us"].stop()
+    web.wait_until(lambda: web.plain(web.bind, "spread") == web.addresses("eu", "ap"), OUT_S, "eu is back for us")
+    web.delete("spread")
+
+
+def shares(world: World, name: str) -> dict[str, float]:
+    found: dict[str, float] = world.service(name)["rules"][-1].get("shares", {})
+    return found
 
 
 def test_a_frozen_answer_stays_through_a_death_and_a_change_and_catches_up_afterwards(web: World) -> None:

@@ -62,9 +62,10 @@ def rows(draw: st.DrawFn) -> Row:
     form = draw(st.sampled_from(Form))
     pools = st.lists(FORMS[form][0], max_size=4).map(tuple)
     found = draw(st.lists(wheres, max_size=5, unique=True))
-    rules = [Rule(where=where, pool=draw(pools)) for where in found]
+    shares = st.one_of(st.just(()), pools)
+    rules = [Rule(where=where, pool=draw(pools), shares=draw(shares)) for where in found]
     bare = not rules and draw(st.booleans())
-    catch_all = [] if bare else [Rule(where=Where(), pool=draw(pools))]
+    catch_all = [] if bare else [Rule(where=Where(), pool=draw(pools), shares=draw(shares))]
     pick = 1 if form is Form.HOSTNAME else draw(st.sampled_from((0, 1, 2)))
     return service_row("web.example.org", *rules, *catch_all, pick=pick, form=form)
 
@@ -100,7 +101,7 @@ def test_the_families_of_one_answer_come_from_the_same_members(row: Row, known: 
         given_out = {
             value for kind in ("A", "AAAA") for value in values(ask(responder, "web.example.org", kind, client=client))
         }
-        chosen = [set(member.addresses) for rule in decision.rules for member in rule.pool]
+        chosen = [set(member.addresses) for rule in decision.rules for member in rule.members]
         assert given_out in [*chosen, set()]
 
 
@@ -130,7 +131,7 @@ def test_within_the_scope_of_an_answer_every_client_gets_the_same_choice(
     block = ipaddress.ip_network(f"{network.network_address}/{told}", strict=False)
     here = answers(decision, whereabouts.locate(str(network.network_address)).client, wanted)
     if told == 0:
-        pools = {rule.pool for rule in decision.rules}
+        pools = {(rule.members, decision.pick_of(rule)) for rule in decision.rules}
         assert len(pools) <= 1
     neighbour = ipaddress.ip_address(other)
     if neighbour.version == block.version and neighbour in block:

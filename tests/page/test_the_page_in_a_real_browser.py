@@ -208,6 +208,48 @@ def test_an_order_is_previewed_allowed_by_the_token_and_confirmed(page: Page, op
     ]
 
 
+def test_a_shift_has_a_share_and_a_destination_and_other_orders_have_none(
+    page: Page, operations: ScriptedOperations
+) -> None:
+    both = ("192.0.2.1", "198.51.100.1")
+    change = ForeseenView(
+        service="default/shop/web-0001",
+        where="any",
+        before=both,
+        after=both,
+        clusters=("eu", "us"),
+        shares={"eu": 0.45, "us": 0.55},
+    )
+    operations.foreseen = PreviewView(order="shift", concerned=1, looked=1, differs=1, changes=(change,))
+    form = page.locator("#order")
+    expect(form.get_by_label("Share in %")).to_be_hidden()
+    form.get_by_label("Kind").select_option("shift")
+    form.get_by_label("Cluster").select_option("eu")
+    form.get_by_label("Share in %").fill("101")
+    form.get_by_label("Who").fill("ann")
+    form.get_by_label("Why").fill("warming up")
+    form.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    form.get_by_label("Share in %").fill("10")
+    form.locator("select[name=to]").select_option("eu")
+    allow(page, TOKEN)
+    expect(page.get_by_role("button", name="Orders allowed")).to_be_visible()
+    form.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("dialog", name="shift?")).to_contain_text("eu 45 %, us 55 %")
+    page.get_by_role("button", name="Yes, shift").click()
+    expect(page.locator("#order-said")).to_have_text("shift of eu")
+    assert operations.wanted == [
+        ControlRequest(kind="shift", cluster="eu", to="eu", share=10, who="ann", why="warming up", for_s=3600.0)
+    ]
+    form.get_by_label("Kind").select_option("drain")
+    expect(form.get_by_label("Share in %")).to_be_hidden()
+    form.get_by_role("button", name="Preview").click()
+    page.get_by_role("button", name="Yes, shift").click()
+    assert operations.wanted[1:] == [
+        ControlRequest(kind="drain", cluster="eu", who="ann", why="warming up", for_s=3600.0)
+    ]
+
+
 def rows(page: Page) -> Locator:
     """The list of services."""
     return page.get_by_role("listbox", name="Services")

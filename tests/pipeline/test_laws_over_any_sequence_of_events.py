@@ -218,7 +218,7 @@ class Fleet(RuleBasedStateMachine):
             serving = {verdict.address for verdict in row.verdicts if verdict.serving}
             assert row.decision is not None
             for rule_ in row.decision.rules:
-                given = {each for member in rule_.pool for each in member.addresses}
+                given = {each for member in rule_.members for each in member.addresses}
                 assert given, "law 2: no client gets an empty answer while there is an endpoint"
                 assert not serving or given <= serving, "law 2: no dead endpoint while one serves"
 

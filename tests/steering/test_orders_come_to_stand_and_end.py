@@ -28,6 +28,8 @@ NOW_S = 100.0
 FEW = settings(max_examples=30, deadline=None)
 DRAIN = OperatorControl(kind="drain", cluster="eu", who="ann", why="kernel upgrade", since_s=NOW_S)
 
+SHIFT = replace(DRAIN, kind="shift", to="us", share=10)
+
 CONTROLS = st.builds(
     OperatorControl,
     kind=st.sampled_from(("drain", "freeze")),
@@ -100,7 +102,13 @@ def test_ids_tell_controls_apart_and_follow_from_what_they_say(one: OperatorCont
 @pytest.mark.parametrize(
     ("control", "said"),
     [
-        (replace(DRAIN, kind="shift"), "'shift' is no kind of control; there are drain and freeze"),
+        (replace(DRAIN, kind="move"), "'move' is no kind of control; there are drain, shift, freeze"),
+        (replace(DRAIN, share=10), "a drain has no share and no other cluster"),
+        (replace(DRAIN, kind="freeze", to="us"), "a freeze has no share and no other cluster"),
+        (replace(SHIFT, cluster=""), "a shift needs the cluster"),
+        (replace(SHIFT, to="eu"), "a shift needs another cluster"),
+        (replace(SHIFT, share=0), "1 to 100 per cent"),
+        (replace(SHIFT, share=101), "1 to 100 per cent"),
         (replace(DRAIN, kind="force-up"), "'force-up' is no kind"),
         (replace(DRAIN, cluster=""), "a drain needs the cluster"),
         (replace(DRAIN, why=""), "say why"),
@@ -119,6 +127,17 @@ def test_what_makes_no_sense_is_told_in_one_sentence(control: OperatorControl, s
 
 def test_what_makes_sense_gets_its_id() -> None:
     assert checked(DRAIN, NOW_S) == named(DRAIN)
+    assert checked(SHIFT, NOW_S) == named(SHIFT)
+    assert checked(replace(SHIFT, to="", share=100), NOW_S).id
+
+
+def test_the_id_of_a_shift_follows_from_its_share_and_where_it_goes_too() -> None:
+    shifts = [SHIFT, replace(SHIFT, share=20), replace(SHIFT, to="ap"), replace(SHIFT, to="")]
+    assert len({named(each).id for each in shifts}) == len(shifts)
+    assert len({scope(each) for each in shifts}) == 1, "the newest stands"
+
+
+def test_a_freeze_of_everything_makes_sense() -> None:
     assert checked(OperatorControl(kind="freeze", why="w"), NOW_S).id
 
 

@@ -1,6 +1,7 @@
 """Lowering says the same in plain record sets, or names what is lost and asks whether that is accepted."""
 
 import pytest
+from msgspec.structs import replace
 
 from trafficfed.model import (
     Capabilities,
@@ -13,9 +14,11 @@ from trafficfed.model import (
     Where,
     Zone,
 )
-from trafficfed.zones.lowering import Lowered, lower, zone_of
+from trafficfed.zones.lowering import UNSHIFTED, Lowered, lower, zone_of
 
 PLAIN = Capabilities()
+POLICY = Capabilities(routing="policy", weighted=True, geo=("region",))
+TREE = Capabilities(routing="tree", weighted=True, geo=("continent", "country"))
 ZONE = Zone(name="fed.test")
 EU = Member(cluster="eu", weight=100, addresses=("192.0.2.1",))
 US = Member(cluster="us", weight=100, addresses=("192.0.2.2", "2001:db8::2"))
@@ -44,6 +47,50 @@ def test_the_default_pool_becomes_one_set_for_each_family() -> None:
     )
     assert not lowered.losses
     assert not lowered.refusal
+
+
+SHIFTED = (replace(EU, weight=90), replace(US, weight=10))
+
+
+def test_plain_sets_keep_their_answer_while_a_part_is_shifted_and_nothing_has_to_be_accepted() -> None:
+    whole = decision(EU)
+    lowered = lower(replace(whole, rules=(replace(whole.rules[0], shares=SHIFTED),)), PLAIN, ZONE)
+    assert lowered == Lowered(names=lowered.names, sets=lower(whole, PLAIN, ZONE).sets, losses=(UNSHIFTED,))
+
+
+@pytest.mark.parametrize("routing", ["policy", "tree"])
+def test_what_is_shifted_in_part_is_weights_where_there_are_any(routing: str) -> None:
+    shifted = replace(decision(EU), rules=(Rule(where=ANY, pool=(EU,), shares=SHIFTED),))
+    lowered = lower(shifted, Capabilities(routing=routing, weighted=True), ZONE)
+    assert not lowered.losses
+    weights = {found.values: found.routing.weight for found in lowered.sets if found.routing and found.type == "A"}
+    assert weights == {("192.0.2.1",): 9, ("192.0.2.2",): 1} or weights == {("192.0.2.1",): 90, ("192.0.2.2",): 10}
+
+
+def test_a_rule_without_a_share_beside_one_with_gives_all_its_addresses_equally() -> None:
+    """The lowered decision picks one member: with the same share for every address, as clients have it among all."""
+    us = replace(US, addresses=("192.0.2.2",))
+    default = Rule(where=ANY, pool=(replace(EU, addresses=("192.0.2.1", "192.0.2.3"), weight=7), us))
+    shares = (replace(EU, weight=9), replace(us, weight=1))
+    shifted = decision(rules=(Rule(where=Where("continent", "EU"), pool=(EU,), shares=shares),))
+    lowered = lower(replace(shifted, rules=(shifted.rules[0], default)), TREE, ZONE)
+    assert not lowered.losses
+    plain = [found for found in lowered.sets if found.type == "A" and len(found.values) > 1]
+    assert [found.values for found in plain] == [("192.0.2.1", "192.0.2.2", "192.0.2.3")]
+
+
+@pytest.mark.parametrize("accepted", [(), ("geo",), ("weighted",), ("geo", "weighted")])
+def test_a_shift_costs_no_loss_that_there_was_not_without_it(accepted: tuple[str, ...]) -> None:
+    """Where places and weights cannot be combined the places stay, whatever may be given up for weights."""
+    us = replace(US, addresses=("192.0.2.2",))
+    near = decision(us, rules=(Rule(where=Where("continent", "EU"), pool=(EU,)),))
+    rule = replace(near.rules[0], shares=(replace(EU, weight=90), replace(us, weight=10)))
+    zone = replace(ZONE, approximate=accepted)
+    found = lower(replace(near, rules=(rule, near.rules[1])), POLICY, zone)
+    without = lower(near, POLICY, zone)
+    assert found.sets == without.sets
+    assert found.losses == (*without.losses, UNSHIFTED)
+    assert not found.refusal
 
 
 def test_only_names_inside_the_zone_are_lowered() -> None:

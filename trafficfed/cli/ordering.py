@@ -17,9 +17,22 @@ from trafficfed.observe.operations import ControlRequest, UndoRequest
 from trafficfed.observe.views import ControlsView, DoneView
 
 
-def control(config: Path, kind: str, cluster: str, service: str, *, for_: str, why: str, who: str, output: str) -> int:
+def control(
+    config: Path,
+    kind: str,
+    cluster: str,
+    service: str,
+    *,
+    for_: str,
+    why: str,
+    who: str,
+    output: str,
+    to: str = "",
+    share: int = 0,
+) -> int:
     """Bring a control into force."""
-    write(_control(config, kind, cluster, service, for_=for_, why=why, who=who), output, Screen.of_terminal(os.environ))
+    done = _control(config, kind, cluster, service, for_=for_, why=why, who=who, to=to, share=share)
+    write(done, output, Screen.of_terminal(os.environ))
     return 0
 
 
@@ -43,9 +56,27 @@ def _waited(config: Path, cluster: str, service: str, timeout_s: float) -> str:
     return Draining(settings_of(config), SystemClock()).wait(cluster, service, timeout_s)
 
 
-def _control(config: Path, kind: str, cluster: str, service: str, *, for_: str, why: str, who: str) -> DoneView:
+def _control(
+    config: Path,
+    kind: str,
+    cluster: str,
+    service: str,
+    *,
+    for_: str,
+    why: str,
+    who: str,
+    to: str = "",
+    share: int = 0,
+) -> DoneView:
     wanted = ControlRequest(
-        kind=kind, cluster=cluster, service=service, who=who or _user(), why=why, for_s=seconds(for_, "--for")
+        kind=kind,
+        cluster=cluster,
+        service=service,
+        who=who or _user(),
+        why=why,
+        for_s=seconds(for_, "--for"),
+        to=to,
+        share=share,
     )
     return _order(config, "/api/control", wanted)
 

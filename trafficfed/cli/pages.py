@@ -1,7 +1,7 @@
 """Each view as a page of text."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from trafficfed.cli.sheet import STYLES, Sheet, clock, duration, milliseconds, moment, styled
 from trafficfed.cli.tables import Cell, Paint, clean
@@ -125,7 +125,7 @@ def _service(service: ServiceView, now_s: float, sheet: Sheet) -> Iterator[str]:
         (
             rule.where,
             ", ".join(rule.answer) or "nothing",
-            ", ".join(rule.clusters),
+            ", ".join(_part(name, rule.shares) for name in rule.clusters),
             " > ".join(rule.standby),
             *((rule.reason,) if sheet.wide else ()),
         )
@@ -205,6 +205,11 @@ def _survival(survival: Sequence[SurvivalView], sheet: Sheet) -> Iterator[str]:
     )
 
 
+def _part(cluster: str, shares: Mapping[str, float]) -> str:
+    """A cluster, with its part of the answers where there are others."""
+    return f"{cluster} {shares[cluster]:.0%}" if len(shares) > 1 else cluster
+
+
 def _held(held: Sequence[HeldView], sheet: Sheet) -> Iterator[str]:
     yield from sheet.section(
         "Held (trafficfed confirm ID lets one go on)",
@@ -219,7 +224,7 @@ _CONTROL_TITLES = ("ID", "KIND", "CLUSTER", "SERVICE", "SINCE", "ENDS IN", "BY",
 def _control(control: ControlView, now_s: float) -> tuple[str | Cell, ...]:
     return (
         control.id,
-        Cell(control.kind, "doubt"),
+        Cell(_kind(control), "doubt"),
         control.cluster or "all",
         control.service or "all",
         duration(now_s - control.since_s),
@@ -227,6 +232,10 @@ def _control(control: ControlView, now_s: float) -> tuple[str | Cell, ...]:
         control.who,
         control.why,
     )
+
+
+def _kind(control: ControlView) -> str:
+    return f"{control.kind} {control.share} % to {control.to or 'others'}" if control.share else control.kind
 
 
 def _controls(view: ControlsView, sheet: Sheet) -> Iterator[str]:

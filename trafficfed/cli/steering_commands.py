@@ -1,4 +1,4 @@
-"""The commands by which operators take a hand in steering: drain, freeze, their ends, and what is in force."""
+"""The commands by which operators take a hand in steering: drain, shift, freeze, their ends, and what is in force."""
 
 from pathlib import Path
 
@@ -66,6 +66,73 @@ def undrain(cluster: str, service: str, config: Path, output: str) -> int:
     return ordering.undo(config, "drain", cluster, service, output)
 
 
+@click.command(short_help="Send a share of a cluster's traffic elsewhere.")
+@click.argument("cluster", shell_complete=completing.clusters)
+@click.option(
+    "--share",
+    metavar="PERCENT",
+    type=click.IntRange(1, 100),
+    required=True,
+    help="Of what the cluster would get, 1 to 100.",
+)
+@click.option(
+    "--to",
+    metavar="CLUSTER",
+    default="",
+    shell_complete=completing.clusters,
+    help="Where it goes; without it, to those that would take it next.",
+)
+@SERVICE
+@FOR
+@WHY
+@WHO
+@CONFIG
+@OUTPUT
+def shift(
+    cluster: str, share: int, to: str, service: str, for_: str, why: str, who: str, config: Path, output: str
+) -> int:
+    """Send a share of what a CLUSTER's endpoints would get to another cluster, of all services or of one.
+
+    Just the clients of CLUSTER are concerned, and --to takes nothing where it does not serve: failover is as ever.
+    While a part is shifted an answer has one member, by weight. 100 makes CLUSTER stand by. Shifting what is shifted
+    already replaces share, destination, reason and time.
+
+    Authorities that hold no weights keep their answer until the whole is shifted; `trafficfed plan` names them.
+
+    \b
+    Ends with 0 when done, 2 where no such cluster or service is known, 3 without a controller.
+    \b
+    Examples:
+      trafficfed shift eu --to us --share 10 --why "warming up us"
+      trafficfed shift eu --share 50 --service shop/web --for 2h --why "half of the nodes are replaced"
+    """
+    from trafficfed.cli import ordering
+
+    return ordering.control(
+        config, "shift", cluster, service, for_=for_, why=why, who=who, output=output, to=to, share=share
+    )
+
+
+@click.command(short_help="End a cluster's shift.")
+@click.argument("cluster", shell_complete=completing.clusters)
+@SERVICE
+@CONFIG
+@OUTPUT
+def unshift(cluster: str, service: str, config: Path, output: str) -> int:
+    """End the shift of a CLUSTER's traffic, or with --service that of one service there.
+
+    \b
+    Ends with 0 when done, 2 where no such shift is in force, 3 without a controller.
+    \b
+    Examples:
+      trafficfed unshift eu
+      trafficfed unshift eu --service shop/web
+    """
+    from trafficfed.cli import ordering
+
+    return ordering.undo(config, "shift", cluster, service, output)
+
+
 @click.command(short_help="Keep answers as they are.")
 @click.argument("cluster", default="", shell_complete=completing.clusters)
 @SERVICE
@@ -118,7 +185,7 @@ def unfreeze(cluster: str, service: str, everything: bool, config: Path, output:
     return ordering.undo(config, "freeze", cluster, service, output)
 
 
-@click.command(short_help="List the drains and freezes in force.")
+@click.command(short_help="List the drains, shifts and freezes in force.")
 @CONFIG
 @OUTPUT
 def controls(config: Path, output: str) -> int:
@@ -138,4 +205,4 @@ def controls(config: Path, output: str) -> int:
     return ordering.controls(config, output)
 
 
-ALL: tuple[click.Command, ...] = (drain, undrain, freeze, unfreeze, controls)
+ALL: tuple[click.Command, ...] = (drain, undrain, shift, unshift, freeze, unfreeze, controls)

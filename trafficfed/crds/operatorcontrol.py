@@ -9,6 +9,7 @@ from msgspec import Meta
 from trafficfed.crds.structs import Conditions, HubMeta, Part, Rule
 from trafficfed.model import OperatorControl
 from trafficfed.steering.orders import LONGEST_WHY, named
+from trafficfed.steering.shifts import WHOLE
 
 SERVICE = r"^([a-zA-Z0-9._-]{1,63}/[a-z0-9.-]{1,63}/[a-z0-9.-]{1,253})?$"
 """``clusterset/namespace/name``; short forms are for commands, which can ask back."""
@@ -20,6 +21,7 @@ class Action(enum.StrEnum):
     """What is ordered."""
 
     DRAIN = "drain"
+    SHIFT = "shift"
     FREEZE = "freeze"
 
 
@@ -30,6 +32,19 @@ class OperatorControlSpec(Part, frozen=True, kw_only=True):
         Rule(
             "self.action != 'drain' || (has(self.cluster) && size(self.cluster) > 0)",
             "a drain needs the cluster to take out",
+        ),
+        Rule(
+            "self.action != 'shift' || (has(self.cluster) && size(self.cluster) > 0"
+            " && has(self.share) && self.share > 0)",
+            "a shift needs the cluster whose traffic goes elsewhere, and the share of it",
+        ),
+        Rule(
+            "self.action == 'shift' || !(has(self.to) && size(self.to) > 0) && !(has(self.share) && self.share > 0)",
+            "to and share are for a shift",
+        ),
+        Rule(
+            "!(has(self.to) && size(self.to) > 0 && has(self.cluster)) || self.to != self.cluster",
+            "a shift needs another cluster to go to, or none: then whoever is next takes it",
         ),
         Rule(
             "self.action != 'freeze' || (has(self.cluster) && size(self.cluster) > 0)"
@@ -46,13 +61,16 @@ class OperatorControlSpec(Part, frozen=True, kw_only=True):
     action: Annotated[
         Action,
         Meta(
-            description="drain: out of the answers while anything else serves. freeze: answers stay, failover included."
+            description="drain: out of the answers while anything else serves. shift: a share of them goes to another"
+            " cluster. freeze: answers stay, failover included."
         ),
     ]
     cluster: Annotated[str, Meta(max_length=63, description="The member cluster; empty = all.")] = ""
     service: Annotated[
         str, Meta(max_length=381, pattern=SERVICE, description="clusterset/namespace/name; empty = all.")
     ] = ""
+    to: Annotated[str, Meta(max_length=63, description="shift: the cluster that takes it; empty = who is next.")] = ""
+    share: Annotated[int, Meta(ge=0, le=WHOLE, description="shift: per cent of what the cluster would get.")] = 0
     everything: Annotated[bool, Meta(description="A freeze of every service in every cluster.")] = False
     why: Annotated[
         str, Meta(min_length=1, max_length=LONGEST_WHY, pattern=r"^[^\n\r]*\S[^\n\r]*$", description="The reason.")
@@ -72,7 +90,7 @@ class OperatorControlStatus(Part, frozen=True, kw_only=True):
 
 
 class OperatorControlObject(Part, frozen=True, kw_only=True):
-    """A hand that an operator takes in steering: a drain or a freeze, with its reason and its end."""
+    """A hand that an operator takes in steering: a drain, a shift or a freeze, with its reason and its end."""
 
     metadata: HubMeta = HubMeta()
     spec: OperatorControlSpec
@@ -94,6 +112,8 @@ def ordered(written: OperatorControlObject) -> OperatorControl:
             why=spec.why,
             since_s=seconds(created) if created else 0.0,
             until_s=seconds(spec.until) if spec.until else 0.0,
+            to=spec.to,
+            share=spec.share,
         )
     )
 
@@ -108,6 +128,8 @@ def spec_of(control: OperatorControl) -> OperatorControlSpec:
         why=control.why,
         who=control.who,
         until=moment(control.until_s) if control.until_s else "",
+        to=control.to,
+        share=control.share,
     )
 
 

@@ -1,7 +1,5 @@
 """Rows become lookup structures: for each client the pool of the rule that a decision has for it."""
 
-from collections.abc import Iterable
-
 from trafficfed.model import Decision, Form, Member, Row, Rule
 from trafficfed.nameserver.names import to_wire
 from trafficfed.nameserver.networks import Networks
@@ -9,6 +7,7 @@ from trafficfed.nameserver.pools import Pool, Sample, pool
 from trafficfed.nameserver.whereabouts import Located
 
 AnyPool = Pool | Sample
+Given = tuple[tuple[Member, ...], int]  # members, and how many of them an answer has
 PLACES = ("subdivision", "country", "continent")  # most specific first
 
 
@@ -27,12 +26,14 @@ class Service:
         self.form: Form = decision.form
         pools = _pools(decision)
         last = decision.default
-        self.default: AnyPool = pools[last.pool] if last else pool((), decision)
+        self.default: AnyPool = pools[_given(last, decision)] if last else pool((), decision, decision.pick)
         self.uniform: AnyPool | None = self.default if len(pools) <= 1 else None
-        networks = [(rule.where.value, pools[rule.pool]) for rule in decision.rules if rule.where.kind == "network"]
+        of = {rule.where: pools[_given(rule, decision)] for rule in decision.rules}
+        networks = [(where.value, found) for where, found in of.items() if where.kind == "network"]
         self._networks = Networks(networks) if networks else None
+        # An empty place is nobody's.
         self._places = tuple(
-            _by_value((rule for rule in decision.rules if rule.where.kind == kind), pools) for kind in PLACES
+            {where.value: found for where, found in of.items() if where.kind == kind and where.value} for kind in PLACES
         )
         self._placed = any(self._places)
 
@@ -60,15 +61,10 @@ class Service:
         )
 
 
-def _pools(decision: Decision) -> dict[tuple[Member, ...], AnyPool]:
+def _given(rule: Rule, decision: Decision) -> Given:
+    return rule.members, decision.pick_of(rule)
+
+
+def _pools(decision: Decision) -> dict[Given, AnyPool]:
     """One compiled pool for all rules that give the same, so that equal answers are one object and blocks join."""
-    found: dict[tuple[Member, ...], AnyPool] = {}
-    for rule in decision.rules:
-        if rule.pool not in found:
-            found[rule.pool] = pool(rule.pool, decision)
-    return found
-
-
-def _by_value(rules: Iterable[Rule], pools: dict[tuple[Member, ...], AnyPool]) -> dict[str, AnyPool]:
-    """An empty place is nobody's."""
-    return {rule.where.value: pools[rule.pool] for rule in rules if rule.where.value}
+    return {given: pool(given[0], decision, given[1]) for given in {_given(rule, decision) for rule in decision.rules}}

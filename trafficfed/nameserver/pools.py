@@ -61,8 +61,8 @@ class Sample:
         return self._drawn[key]
 
 
-def pool(members: Sequence[Member], decision: Decision) -> Pool | Sample:
-    """Compile one rule's pool. Raises ValueError where an address or hostname of a member is none."""
+def pool(members: Sequence[Member], decision: Decision, pick: int) -> Pool | Sample:
+    """Compile what one rule gives. Raises ValueError where an address or hostname of a member is none."""
     if decision.form is Form.HOSTNAME:
         shares: Weighted = [
             (member.weight / len(member.hostnames), (hostname,)) for member in members for hostname in member.hostnames
@@ -73,8 +73,8 @@ def pool(members: Sequence[Member], decision: Decision) -> Pool | Sample:
     def compiled(values: tuple[str, ...]) -> Answers:
         return addresses(tuple(dict.fromkeys(values)), decision.ttl)
 
-    if decision.pick == 0:
+    if pick == 0:
         return Pool([(1.0, tuple(value for _, values in choices for value in values))], compiled)
-    if decision.pick == 1:
+    if pick == 1:
         return Pool(choices, compiled)
-    return Sample(choices, compiled, decision.pick)
+    return Sample(choices, compiled, pick)

@@ -70,7 +70,7 @@ def _given_out(row: Row, given: Sequence[str], judged: list[_Judged], out: list[
 
 def _given(row: Row, cluster: str) -> tuple[str, ...]:
     rules = row.decision.rules if row.decision else ()
-    pools = (member for rule in rules for member in rule.pool if member.cluster == cluster)
+    pools = (member for rule in rules for member in rule.members if member.cluster == cluster)
     return tuple(sorted({target for member in pools for target in (*member.addresses, *member.hostnames)}))
 
 

@@ -16,7 +16,8 @@ from trafficfed.observe.views import (
 
 
 class ControlRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A control to come into force: ``drain`` or ``freeze``, of a cluster, a service, both or (freeze) everything.
+    """A control to come into force: ``drain``, ``shift`` or ``freeze``, of a cluster, a service, both or (freeze)
+    everything. A shift takes ``share`` per cent of what the cluster would get ``to`` another, empty = to others.
 
     ``service`` is ``clusterset/namespace/name``, ``namespace/name`` or one of its hostnames; ``for_s`` seconds, 0 =
     until undone.
@@ -28,6 +29,8 @@ class ControlRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     who: str = ""
     why: str = ""
     for_s: float = 0.0
+    to: str = ""
+    share: int = 0
 
 
 class UndoRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):

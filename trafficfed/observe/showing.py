@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from trafficfed.discovery.declared import HUB
 from trafficfed.model import (
     Cluster,
+    Decision,
     Endpoint,
     NameChange,
     OperatorControl,
@@ -34,8 +35,9 @@ from trafficfed.observe.views import (
 from trafficfed.steering.controls import cause, drain_of, freeze_of, in_force
 from trafficfed.steering.explain import Explanation
 from trafficfed.steering.foresight import Foresight
-from trafficfed.steering.orders import extent
+from trafficfed.steering.orders import called
 from trafficfed.steering.places import Place, degrees, place_of
+from trafficfed.steering.select import shares
 from trafficfed.survival import Survival
 
 PREVIEWED = 50
@@ -96,20 +98,21 @@ def service_view(
         ttl=decision.ttl if decision else service.ttl,
         serving=decision is not None and decision.serving,
         changed_s=row.changed_s,
-        rules=tuple(map(_rule, decision.rules)) if decision else (),
+        rules=tuple(_rule(decision, rule) for rule in decision.rules) if decision else (),
         targets=tuple(_targets(row, rtt, in_force(controls, "drain", now_s))),
         origin=service.origin,
         frozen=cause(freeze) or "by an operator" if freeze else "",
     )
 
 
-def _rule(rule: Rule) -> RuleView:
+def _rule(decision: Decision, rule: Rule) -> RuleView:
     return RuleView(
         where=where_text(rule.where),
-        answer=tuple(sorted({one for member in rule.pool for one in (*member.addresses, *member.hostnames)})),
-        clusters=tuple(sorted({member.cluster for member in rule.pool})),
+        answer=tuple(sorted({one for member in rule.members for one in (*member.addresses, *member.hostnames)})),
+        clusters=tuple(sorted({member.cluster for member in rule.members})),
         standby=tuple("+".join(sorted({member.cluster for member in tier})) for tier in rule.standby),
         reason=rule.reason,
+        shares={name: round(float(part), 4) for name, part in sorted(shares(decision, rule).items())},
     )
 
 
@@ -150,6 +153,8 @@ def control_view(control: OperatorControl) -> ControlView:
         why=control.why,
         since_s=control.since_s,
         until_s=control.until_s,
+        to=control.to,
+        share=control.share,
     )
 
 
@@ -169,7 +174,7 @@ def preview_view(
     wanted: ControlRequest | UndoRequest, control: OperatorControl, foreseen: Foresight, notes: Sequence[str]
 ) -> PreviewView:
     """What an order would do, in words."""
-    what = f"{control.kind} of {extent(control.cluster, control.service)}"
+    what = called(control)
     return PreviewView(
         order=f"end the {what}" if isinstance(wanted, UndoRequest) else what,
         concerned=foreseen.concerned,
@@ -182,6 +187,7 @@ def preview_view(
                 before=each.before,
                 after=each.after,
                 clusters=each.clusters,
+                shares=dict(each.shares),
             )
             for each in foreseen.changes[:PREVIEWED]
         ),

@@ -4,6 +4,8 @@ The HTTP API and ``--output json|yaml`` are nothing but the encoding of these, s
 Moments are UTC seconds since the Unix epoch, ages and latencies seconds.
 """
 
+from msgspec import field
+
 from trafficfed.model import Value
 
 
@@ -49,13 +51,17 @@ class TargetView(View, frozen=True, kw_only=True):
 
 
 class RuleView(View, frozen=True, kw_only=True):
-    """What clients of one kind get now. ``where`` reads ``any`` or ``country IE``; ``standby``: nearest first."""
+    """What clients of one kind get now. ``where`` reads ``any`` or ``country IE``; ``standby``: nearest first.
+
+    ``shares`` are the part of the answers that each cluster gets (0 to 1), where one of them is picked for each answer.
+    """
 
     where: str
     answer: tuple[str, ...]
     clusters: tuple[str, ...]
     standby: tuple[str, ...] = ()
     reason: str = ""
+    shares: dict[str, float] = field(default_factory=dict)
 
 
 class ServiceView(View, frozen=True, kw_only=True):
@@ -97,7 +103,10 @@ class HeldView(View, frozen=True, kw_only=True):
 
 
 class ControlView(View, frozen=True, kw_only=True):
-    """An operator control in force. ``cluster`` or ``service`` empty = all of them; ``until_s`` 0 = until undone."""
+    """An operator control in force. ``cluster`` or ``service`` empty = all of them; ``until_s`` 0 = until undone.
+
+    A shift takes ``share`` per cent of what ``cluster`` would get ``to`` another cluster, empty = to others.
+    """
 
     id: str
     kind: str
@@ -107,6 +116,8 @@ class ControlView(View, frozen=True, kw_only=True):
     why: str = ""
     since_s: float = 0.0
     until_s: float = 0.0
+    to: str = ""
+    share: int = 0
 
 
 class ControlsView(View, frozen=True, kw_only=True):
@@ -277,13 +288,14 @@ class ExplainView(View, frozen=True, kw_only=True):
 
 
 class ForeseenView(View, frozen=True, kw_only=True):
-    """What one kind of client of a service gets now, and what it would get, from which clusters."""
+    """What one kind of client of a service gets now, and what it would get, from which clusters, in which shares."""
 
     service: str
     where: str
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     clusters: tuple[str, ...] = ()
+    shares: dict[str, float] = field(default_factory=dict)
 
 
 class PreviewView(View, frozen=True, kw_only=True):

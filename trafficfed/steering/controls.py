@@ -13,7 +13,11 @@ def in_force(controls: Sequence[OperatorControl], kind: str, now_s: float) -> tu
     (True, ())
     """
     standing = [each for each in controls if each.kind == kind and (each.until_s == 0 or now_s < each.until_s)]
-    return tuple(sorted(standing, key=lambda each: (each.cluster, each.service, each.since_s, each.who, each.why)))
+    return tuple(sorted(standing, key=_order))
+
+
+def _order(each: OperatorControl) -> tuple[str | float, ...]:
+    return each.cluster, each.service, each.since_s, each.who, each.why, each.to, each.share
 
 
 def covers(control: OperatorControl, service: ServiceKey, cluster: str) -> bool:

@@ -11,6 +11,7 @@ from trafficfed.steering.controls import freeze_of
 from trafficfed.steering.geography import CONTINENT_CENTRES
 from trafficfed.steering.last_resort import when_none_serves
 from trafficfed.steering.places import Place, direction, place_of
+from trafficfed.steering.shifts import Shifts, effects, shifted, shifts_of
 from trafficfed.steering.standing import Candidate, Standing, candidates, reasons
 from trafficfed.steering.tiers import ORDERING, Location, Tiers, offers_of, tiers_for
 
@@ -32,21 +33,27 @@ def decide(row: Row, clusters: Mapping[str, Cluster], controls: Sequence[Operato
     serving = tuple(each for each in found if each.serving)
     if undrained := tuple(each for each in serving if each.standing is not Standing.DRAINED):
         serving = undrained
+    pick, shifts = _pick(row.service), shifts_of(controls, row.key, now_s)
+    steered = _steered(row, clusters, serving) if serving else ()
     return Decision(
         service=row.key,
         hostnames=tuple(sorted(set(row.service.hostnames))),
         form=row.service.form,
         ttl=row.service.ttl,
-        pick=_pick(row.service),
-        rules=_rules(row, clusters, serving) if serving else when_none_serves(row, found),
+        pick=pick,
+        rules=tuple(_rule(*each, row.service.steering, shifts, pick) for each in steered)
+        or when_none_serves(row, found),
         serving=bool(serving),
-        reasons=tuple(reason for each in found for reason in reasons(each)),
+        reasons=(
+            *(reason for each in found for reason in reasons(each)),
+            *effects(shifts, [tiers for _, tiers in steered]),
+        ),
     )
 
 
 def given_out(decision: Decision) -> tuple[str, ...]:
     """Every target that some client gets under a decision, sorted: what ``last_good`` remembers of a serving one."""
-    members = [member for rule in decision.rules for member in rule.pool]
+    members = [member for rule in decision.rules for member in rule.members]
     return tuple(sorted({target for member in members for target in (*member.addresses, *member.hostnames)}))
 
 
@@ -58,7 +65,10 @@ def _pick(service: GlobalService) -> int:
     return 1 if "weighted" in service.steering and "multivalue" not in service.steering else 0
 
 
-def _rules(row: Row, clusters: Mapping[str, Cluster], serving: tuple[Candidate, ...]) -> tuple[Rule, ...]:
+def _steered(
+    row: Row, clusters: Mapping[str, Cluster], serving: tuple[Candidate, ...]
+) -> tuple[tuple[Location, Tiers], ...]:
+    """The tiers for each kind of client, the most special first and anybody's last."""
     places = {
         each.cluster: place_of(clusters.get(each.cluster) or Cluster(name=each.cluster)) for each in row.endpoints
     }
@@ -66,17 +76,14 @@ def _rules(row: Row, clusters: Mapping[str, Cluster], serving: tuple[Candidate, 
     offers = offers_of(serving, row.service.form)
     anywhere = tiers_for(ANYWHERE, chain, offers, places)
     if "geo" not in chain:
-        return (_rule(ANYWHERE, anywhere, chain),)
+        return ((ANYWHERE, anywhere),)
     continents = [(each, tiers_for(each, chain, offers, places)) for each in CONTINENTS]
     broader = {each.continent: found for each, found in continents}
     countries = [(each, tiers_for(each, chain, offers, places)) for each in _countries(places.values())]
     # A rule that says what the next more general one says anyway is left out.
     special = [each for each in countries if each[1] != broader.get(each[0].continent, anywhere)]
     special += [each for each in continents if each[1] != anywhere]
-    return (
-        *(_rule(location, found, chain) for location, found in special),
-        _rule(ANYWHERE, anywhere, chain),
-    )
+    return (*special, (ANYWHERE, anywhere))
 
 
 def _countries(places: Iterable[Place]) -> tuple[Location, ...]:
@@ -96,8 +103,11 @@ def _countries(places: Iterable[Place]) -> tuple[Location, ...]:
     )
 
 
-def _rule(location: Location, tiers: Tiers, chain: Sequence[str]) -> Rule:
+def _rule(location: Location, tiers: Tiers, chain: Sequence[str], shifts: Shifts, pick: int) -> Rule:
+    tiers, shares = shifted(tiers, shifts, pick) if shifts else (tiers, ())
     order = ", ".join(word for word in chain if word in ORDERING)
     first = ", ".join(dict.fromkeys(member.cluster for member in tiers[0]))
     reason = f"{first} first of {len(tiers)} tiers by {order or 'weight'}" if len(tiers) > 1 else f"{first}: one tier"
-    return Rule(where=location.where, pool=tiers[0], standby=tiers[1:], reason=reason)
+    if shares:
+        reason += f"; shifted to {', '.join(dict.fromkeys(member.cluster for member in shares))} by weight"
+    return Rule(where=location.where, pool=tiers[0], standby=tiers[1:], reason=reason, shares=shares)

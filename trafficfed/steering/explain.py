@@ -19,7 +19,8 @@ from trafficfed.model import (
 from trafficfed.steering.controls import cause, freeze_of
 from trafficfed.steering.decide import decide
 from trafficfed.steering.places import place_of
-from trafficfed.steering.select import rule_for
+from trafficfed.steering.select import rule_for, shares
+from trafficfed.steering.shifts import WHOLE, described, effects, shifts_of
 from trafficfed.steering.standing import Candidate, candidates, reason, reasons
 
 
@@ -55,8 +56,8 @@ def explain(
         service=row.key,
         client=client,
         where=rule.where if rule else None,
-        answer=_targets(rule.pool if rule else ()),
-        pick=decision.pick,
+        answer=_targets(rule.members if rule else ()),
+        pick=decision.pick_of(rule) if rule else decision.pick,
         ttl=decision.ttl,
         serving=decision.serving,
         lines=(
@@ -64,6 +65,7 @@ def explain(
             *_frozen(row, controls, now_s),
             *_matched(decision, client, rule),
             *_tiers(decision, rule, found, clusters),
+            *_shifted(decision, rule, controls, now_s),
             *_left_out(rule, found, clusters),
             _answered(decision, rule),
         ),
@@ -118,13 +120,25 @@ def _tiers(
 ) -> Iterator[str]:
     if rule is None:
         return
-    total = sum(member.weight for member in rule.pool)
+    total = 0 if rule.shares or decision.pick != 1 else sum(member.weight for member in rule.pool)
     for number, tier in enumerate((rule.pool, *rule.standby), start=1):
         role = "answered" if number == 1 else "stands by"
         for member in tier:
-            share = f", {member.weight / total:.0%} of the answers" if number == 1 and decision.pick == 1 else ""
+            share = f", {member.weight / total:.0%} of the answers" if number == 1 and total else ""
             for target in (*member.addresses, *member.hostnames):
                 yield f"tier {number} {role}: {_endpoint(member.cluster, target, found, clusters)}{share}"
+
+
+def _shifted(decision: Decision, rule: Rule | None, controls: Sequence[OperatorControl], now_s: float) -> Iterator[str]:
+    if rule is None or not decision.serving:
+        return
+    for each in shifts_of(controls, decision.service, now_s).values():
+        given = any(member.cluster == each.cluster for member in rule.pool)
+        tiers = (rule.pool, *rule.standby)
+        yield described(each) if each.share == WHOLE and not given else next(effects({each.cluster: each}, [tiers]))
+    if rule.shares:
+        parts = ", ".join(f"{name} {float(part):.1%}" for name, part in sorted(shares(decision, rule).items()))
+        yield f"while this is shifted one member is picked for each answer: {parts}"
 
 
 def _left_out(rule: Rule | None, found: Sequence[Candidate], clusters: Mapping[str, Cluster]) -> Iterator[str]:
@@ -167,12 +181,13 @@ def _verdict(verdict: Verdict) -> str:
 def _answered(decision: Decision, rule: Rule | None) -> str:
     if rule is None:
         return "answer: nothing; no endpoint serves, and none is to be given out then"
-    return f"answer: {_how_many(decision, rule)} {', '.join(_targets(rule.pool))}"
+    return f"answer: {_how_many(decision, rule)} {', '.join(_targets(rule.members))}"
 
 
 def _how_many(decision: Decision, rule: Rule) -> str:
     if decision.form is Form.HOSTNAME:
         return "one of"
-    if decision.pick == 0 or decision.pick >= len(rule.pool):
+    pick = decision.pick_of(rule)
+    if pick == 0 or pick >= len(rule.members):
         return "all of"
-    return "one member of" if decision.pick == 1 else f"{decision.pick} members of"
+    return "one member of" if pick == 1 else f"{pick} members of"

@@ -6,17 +6,21 @@ from trafficfed.model import Client, Cluster, Decision, OperatorControl, Row, Ru
 from trafficfed.steering.controls import concerns
 from trafficfed.steering.decide import decide
 from trafficfed.steering.geography import CONTINENTS
-from trafficfed.steering.select import rule_for
+from trafficfed.steering.select import rule_for, shares
 
 
 class Foreseen(Value, frozen=True, kw_only=True):
-    """One kind of client of one service would get something else. Answers are sorted targets."""
+    """One kind of client of one service would get something else. Answers are sorted targets.
+
+    ``shares`` are the part of the answers that each cluster gets then, where one of them is picked for each answer.
+    """
 
     service: ServiceKey
     where: Where
     before: tuple[str, ...]
     after: tuple[str, ...]
     clusters: tuple[str, ...]
+    shares: tuple[tuple[str, float], ...] = ()
 
 
 class Foresight(Value, frozen=True, kw_only=True):
@@ -54,9 +58,16 @@ def _changes(row: Row, before: Decision | None, after: Decision) -> Iterable[For
     for where in dict.fromkeys(rule.where for rule in rules):
         client = _client(where)
         was, will = rule_for(before, client) if before else None, rule_for(after, client)
-        if given(was) != given(will):
-            clusters = tuple(sorted({member.cluster for member in will.pool})) if will else ()
-            yield Foreseen(service=row.key, where=where, before=given(was), after=given(will), clusters=clusters)
+        part = shares(after, will)
+        if given(was) != given(will) or (before is not None and shares(before, was) != part):
+            yield Foreseen(
+                service=row.key,
+                where=where,
+                before=given(was),
+                after=given(will),
+                clusters=tuple(sorted({member.cluster for member in will.members})) if will else (),
+                shares=tuple((name, float(share)) for name, share in sorted(part.items())),
+            )
 
 
 def _client(where: Where) -> Client:
@@ -70,5 +81,5 @@ def _client(where: Where) -> Client:
 
 def given(rule: Rule | None) -> tuple[str, ...]:
     """All that a rule may give out, sorted."""
-    pool = rule.pool if rule else ()
+    pool = rule.members if rule else ()
     return tuple(sorted({target for member in pool for target in (*member.addresses, *member.hostnames)}))

@@ -8,10 +8,11 @@ from msgspec.structs import replace
 from trafficfed.errors import ConfigError
 from trafficfed.model import OperatorControl, Row, ServiceKey, Value
 from trafficfed.steering.controls import covers
+from trafficfed.steering.shifts import SHIFT, WHOLE
 from trafficfed.steering.standing import Standing, candidates
 
 DRAIN, FREEZE = "drain", "freeze"
-KINDS = (DRAIN, FREEZE)
+KINDS = (DRAIN, SHIFT, FREEZE)
 LONGEST_WHY = 500
 """Characters; a reason is a sentence that stands in explanations and in every copy of the table."""
 
@@ -44,15 +45,18 @@ def named(control: OperatorControl) -> OperatorControl:
     '6909e9dc'
     """
     said = (*scope(control), control.who, control.why, repr(control.since_s), repr(control.until_s))
-    return replace(control, id=hashlib.sha256("\0".join(said).encode()).hexdigest()[:8])
+    how = (control.to, repr(control.share)) if control.kind == SHIFT else ()
+    return replace(control, id=hashlib.sha256("\0".join((*said, *how)).encode()).hexdigest()[:8])
 
 
 def checked(control: OperatorControl, now_s: float) -> OperatorControl:
     """The control with its id where it can be obeyed. Raises BadOrder with the one reason why not."""
     if control.kind not in KINDS:
-        raise BadOrder(f"{control.kind!r} is no kind of control; there are {' and '.join(KINDS)}")
+        raise BadOrder(f"{control.kind!r} is no kind of control; there are {', '.join(KINDS)}")
     if control.kind == DRAIN and not control.cluster:
         raise BadOrder("a drain needs the cluster to take out")
+    if amiss := _badly_shifted(control):
+        raise BadOrder(amiss)
     if not control.why.strip():
         raise BadOrder("say why: whoever finds the control later has to know whether it may go")
     if len(control.why) > LONGEST_WHY or not control.why.isprintable():
@@ -60,6 +64,18 @@ def checked(control: OperatorControl, now_s: float) -> OperatorControl:
     if control.until_s and control.until_s <= now_s:
         raise BadOrder("the control would be over before it begins; give it a time longer than 0")
     return named(control)
+
+
+def _badly_shifted(control: OperatorControl) -> str:
+    if control.kind != SHIFT:
+        return f"a {control.kind} has no share and no other cluster" if control.to or control.share else ""
+    if not control.cluster:
+        return "a shift needs the cluster whose traffic goes elsewhere"
+    if control.to == control.cluster:
+        return "a shift needs another cluster to go to, or none: then whoever is next takes it"
+    return (
+        "" if 1 <= control.share <= WHOLE else "the share of a shift is 1 to 100 per cent of what its cluster would get"
+    )
 
 
 def standing(controls: Iterable[OperatorControl], now_s: float) -> tuple[OperatorControl, ...]:
@@ -100,9 +116,22 @@ def extent(cluster: str, service: str) -> str:
     return f"cluster {cluster}" if cluster else service or "everything"
 
 
+def called(control: OperatorControl) -> str:
+    """A control in a few words.
+
+    >>> called(OperatorControl(kind="drain", cluster="eu"))
+    'drain of cluster eu'
+    >>> called(OperatorControl(kind="shift", cluster="eu", to="us", share=10))
+    'shift of 10 % of cluster eu to us'
+    """
+    share = f"{control.share} % of " if control.kind == SHIFT else ""
+    where = f" to {control.to}" if control.to else ""
+    return f"{control.kind} of {share}{extent(control.cluster, control.service)}{where}"
+
+
 def described(control: OperatorControl) -> str:
     """A control in a few words, with its id."""
-    return f"{control.kind} of {extent(control.cluster, control.service)} ({control.id})"
+    return f"{called(control)} ({control.id})"
 
 
 def stranded(

@@ -5,6 +5,7 @@ A name server may be built any way that is fast; what it answers is right when `
 
 import ipaddress
 import itertools
+from fractions import Fraction
 
 from trafficfed.model import Client, Decision, Member, Rule
 
@@ -40,16 +41,26 @@ def answers(decision: Decision, client: Client, record_type: str) -> frozenset[t
     are picked only where no other is there. Of hostnames an answer has but one (RFC 2181 section 10.1).
     """
     rule = rule_for(decision, client)
-    pool = rule.pool if rule else ()
+    pool, pick = (rule.members, decision.pick_of(rule)) if rule else ((), decision.pick)
     if record_type == "CNAME":
         named = _pickable(tuple(member for member in pool if member.hostnames))
         return frozenset((name,) for member in named for name in member.hostnames) or frozenset({()})
-    if decision.pick == 0:
+    if pick == 0:
         return frozenset({values_of(pool, record_type)})
     pool = _pickable(pool)
-    return frozenset(
-        values_of(chosen, record_type) for chosen in itertools.combinations(pool, min(decision.pick, len(pool)))
-    )
+    return frozenset(values_of(chosen, record_type) for chosen in itertools.combinations(pool, min(pick, len(pool))))
+
+
+def shares(decision: Decision, rule: Rule | None) -> dict[str, Fraction]:
+    """Which part of the answers of a rule each cluster gets, where an answer has one member; else nothing."""
+    if rule is None or decision.pick_of(rule) != 1:
+        return {}
+    members = _pickable(rule.members)
+    total = sum(member.weight for member in members) or len(members)
+    found: dict[str, Fraction] = {}
+    for member in members:
+        found[member.cluster] = found.get(member.cluster, Fraction(0)) + Fraction(member.weight or 1, total)
+    return found
 
 
 def _pickable(pool: tuple[Member, ...]) -> tuple[Member, ...]:

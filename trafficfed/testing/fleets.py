@@ -188,14 +188,23 @@ def rows(draw: st.DrawFn) -> Row:
 
 
 def controls() -> st.SearchStrategy[tuple[OperatorControl, ...]]:
-    """Any drains, of clusters, services or both, in force at time 100 or ended before."""
+    """Any drains and shifts, of clusters, services or both, in force at time 100 or ended before."""
+    services = st.sampled_from(("", str(KEY), "prod/shop/other"))
+    shift = st.builds(
+        OperatorControl,
+        kind=st.just("shift"),
+        cluster=st.sampled_from(_NAMES),
+        to=st.sampled_from(("", *_NAMES)),
+        share=st.sampled_from((1, 10, 50, 100)),
+        service=services,
+    )
     one = st.builds(
         OperatorControl,
         kind=st.sampled_from(("drain", "force-up")),
         cluster=st.sampled_from(("", *_NAMES)),
-        service=st.sampled_from(("", str(KEY), "prod/shop/other")),
+        service=services,
         who=st.sampled_from(("", "ann", "bob")),
         why=st.sampled_from(("", "kernel upgrade")),
         until_s=st.sampled_from((0.0, 50.0, 200.0)),
     )
-    return st.lists(one, max_size=3).map(tuple)
+    return st.lists(st.one_of(one, shift), max_size=3).map(tuple)

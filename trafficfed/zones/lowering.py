@@ -2,10 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from trafficfed.model import Capabilities, Decision, Form, RecordSet, Value, Zone
-from trafficfed.zones.pools import carrying, families, one_hostname, uneven
+from trafficfed.zones.pools import carrying, evened, families, one_hostname, uneven
 from trafficfed.zones.routing_policy import lower_to_policies
 from trafficfed.zones.routing_tree import lower_to_tree
+
+UNSHIFTED = "shift: what is shifted in part has no effect, answers are those without it; a whole shift (100 %) has"
+"""Nothing that has to be accepted: the answers are right, they are but not yet as the operator wants them."""
 
 _MEANS = {"": "plain record sets", "policy": "routing policies", "tree": "record sets with routing"}
 
@@ -27,24 +32,43 @@ def lower(decision: Decision, capabilities: Capabilities, zone: Zone, zones: Seq
     """The default rule's pool as A, AAAA or CNAME, or as much of all rules as the provider's routing can hold.
 
     ``zones`` are all configured ones: a name belongs to the deepest. A loss (``geo``, ``weighted``) must be listed in
-    ``zone.approximate``, else the decision is refused.
+    ``zone.approximate``, else the decision is refused; a shift that cannot be expressed is left out and told.
     """
     names = tuple(name for name in sorted(set(decision.hostnames)) if zone_of(name, (zone, *zones)) == zone.name)
     if not names:
         return Lowered()
     ttl = max(decision.ttl, capabilities.ttl_floor)
-    if capabilities.routing == "policy":
-        sets, losses = lower_to_policies(decision, names, ttl, zone.approximate)
-    elif capabilities.routing == "tree":
-        sets, losses = lower_to_tree(decision, names, ttl, capabilities)
-    else:
-        sets = tuple(record_set for name in names for record_set in _sets(name, ttl, decision))
-        losses = {word: text for word, text in (_geo_loss(decision), _weight_loss(decision)) if text}
+    sets, losses = _lowered(decision, capabilities, zone, names, ttl)
+    unshifted = any(rule.shares for rule in decision.rules)
+    if unshifted and capabilities.routing:
+        spread, lost = _lowered(_spread(decision), capabilities, zone, names, ttl)
+        unshifted = not lost.items() <= losses.items()
+        sets, losses = (sets, losses) if unshifted else (spread, lost)
     texts = tuple(f"{word}: {text}" for word, text in sorted(losses.items()))
     missing = sorted(losses.keys() - set(zone.approximate))
     if missing:
         return Lowered(names=names, losses=texts, refusal=_refusal(texts, missing, zone, _MEANS[capabilities.routing]))
-    return Lowered(names=names, sets=sets, losses=texts)
+    return Lowered(names=names, sets=sets, losses=(*texts, UNSHIFTED) if unshifted else texts)
+
+
+def _lowered(
+    decision: Decision, capabilities: Capabilities, zone: Zone, names: tuple[str, ...], ttl: int
+) -> tuple[tuple[RecordSet, ...], dict[str, str]]:
+    if capabilities.routing == "policy":
+        return lower_to_policies(decision, names, ttl, zone.approximate)
+    if capabilities.routing == "tree":
+        return lower_to_tree(decision, names, ttl, capabilities)
+    sets = tuple(record_set for name in names for record_set in _sets(name, ttl, decision))
+    return sets, {word: text for word, text in (_geo_loss(decision), _weight_loss(decision)) if text}
+
+
+def _spread(decision: Decision) -> Decision:
+    """The decision with what operators have shifted as weights of its pools."""
+    rules = tuple(
+        replace(rule, pool=rule.members if rule.shares or decision.pick else evened(rule.pool), shares=())
+        for rule in decision.rules
+    )
+    return replace(decision, rules=rules, pick=1)
 
 
 def zone_of(name: str, zones: Iterable[Zone]) -> str:

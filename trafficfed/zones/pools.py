@@ -4,6 +4,8 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
+from msgspec.structs import replace
+
 from trafficfed.model import Member, Rule
 
 
@@ -27,6 +29,11 @@ def one_hostname(pool: Sequence[Member]) -> str:
     """The one hostname that a CNAME can hold: of the heaviest member, then the first by cluster and name."""
     ordered = sorted(pool, key=lambda member: (-member.weight, member.cluster))
     return next((f"{min(member.hostnames).lower().rstrip('.')}." for member in ordered if member.hostnames), "")
+
+
+def evened(pool: Iterable[Member]) -> tuple[Member, ...]:
+    """The members with weights that give each of their addresses the same share."""
+    return tuple(replace(member, weight=max(1, len(member.addresses))) for member in pool)
 
 
 def uneven(pool: Sequence[Member]) -> bool:

@@ -43,6 +43,15 @@ class Publication:
         return tuple((outlet, publisher) for outlet, _, publisher in self._outlets)
 
     @property
+    def without_weights(self) -> tuple[str, ...]:
+        """Where a share of the answers cannot be had."""
+        return tuple(
+            f"{outlet.provider} {outlet.zone.name}"
+            for outlet, provider, _ in self._outlets
+            if not provider.capabilities.weighted
+        )
+
+    @property
     def losses(self) -> tuple[str, ...]:
         """Every loss in force, once each, with where it happens."""
         return tuple(

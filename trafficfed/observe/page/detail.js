@@ -2,7 +2,7 @@
 
 import { el, badge, table } from "./dom.js";
 import { headline } from "./services.js";
-import { clock, latency, mood, span, verdict } from "./words.js";
+import { clock, latency, mood, parts, span, verdict } from "./words.js";
 
 export function detail(service, status, now_s, chain) {
   const [text, colour] = headline(service);
@@ -22,7 +22,7 @@ export function detail(service, status, now_s, chain) {
     chain ? seen(chain, now_s) : null,
     el("h3", {}, "2. What is decided"),
     table("Who gets what", ["Clients", "Get", "From", "Standing by", "Because"], service.rules.map((rule) => [
-      rule.where, rule.answer.join(", ") || "nothing", rule.clusters.join(", "), rule.standby.join(", "), rule.reason])),
+      rule.where, rule.answer.join(", ") || "nothing", parts(rule), rule.standby.join(", "), rule.reason])),
     el("h3", {}, "3. What is published"),
     chain ? published(chain) : null,
     providers(status, service),

@@ -2,7 +2,7 @@
 
 import { allow, ask, forget, order } from "./api.js";
 import { byId, el, show, table } from "./dom.js";
-import { moment, plural } from "./words.js";
+import { moment, parts, plural } from "./words.js";
 
 let may = false;
 
@@ -11,8 +11,12 @@ export function setUpOrders(form) {
     event.preventDefault();
     const fields = Object.fromEntries(new FormData(form));
     const wanted = { ...fields, service: fields.service.trim(), for_s: Number(fields.for_s) };
-    propose("/api/control", wanted, { kind: wanted.kind, cluster: wanted.cluster, service: wanted.service, why: wanted.why, for_s: wanted.for_s });
+    if (wanted.share) wanted.share = Number(wanted.share);
+    const { who, ...query } = wanted;
+    propose("/api/control", wanted, query);
   });
+  form.elements.kind.addEventListener("change", () => fit(form));
+  fit(form);
   byId("access").addEventListener("click", () => (may ? lock() : byId("unlock").showModal()));
   byId("unlock-no").addEventListener("click", () => byId("unlock").close());
   byId("unlock-form").addEventListener("submit", unlock);
@@ -20,6 +24,14 @@ export function setUpOrders(form) {
   byId("confirm-no").addEventListener("click", () => byId("confirm").close());
   // A proxy in front may vouch for the user: then no token is asked for.
   allow("").then(set, () => set(false));
+}
+
+// Fields that only one kind of order has are there for that kind alone.
+function fit(form) {
+  for (const label of form.querySelectorAll("[data-of]")) {
+    label.hidden = label.dataset.of !== form.elements.kind.value;
+    label.querySelector("input, select").disabled = label.hidden;
+  }
 }
 
 function set(allowed) {
@@ -87,7 +99,7 @@ function effect(preview) {
       ? `${plural(preview.differs, "answer")} would change:` : "No answer would change now."),
     preview.changes.length ? table("What would change", ["Service", "Clients", "Get now", "Would get", "From"],
       preview.changes.map((one) => [one.service, one.where, one.before.join(", ") || "nothing",
-        one.after.join(", ") || "nothing", one.clusters.join(", ")])) : "",
+        one.after.join(", ") || "nothing", parts(one)])) : "",
     preview.differs > preview.changes.length ? el("p", {}, `and ${preview.differs - preview.changes.length} more.`) : "",
     ...preview.notes.map((note) => el("p", { class: "notice" }, note)),
   ];
@@ -96,7 +108,7 @@ function effect(preview) {
 // The controls in force, each with a button that ends it.
 export function controls(found) {
   if (!found.length) return el("p", { class: "quiet" }, "None is in force.");
-  const rows = found.map((one) => [one.kind, one.cluster || "all", one.service || "all", one.who, one.why,
+  const rows = found.map((one) => [one.share ? `${one.kind} ${one.share} % to ${one.to || "others"}` : one.kind, one.cluster || "all", one.service || "all", one.who, one.why,
     one.until_s ? moment(one.until_s) : "undone",
     el("button", { type: "button", "data-end": one.id, "data-kind": one.kind, "aria-label": `End the ${one.kind} of ${one.cluster || "all clusters"}` }, "End")]);
   return table("Controls in force", ["Kind", "Cluster", "Service", "By", "Why", "Until", ""], rows);
@@ -110,10 +122,10 @@ export function setUpEnding(box) {
 }
 
 // The clusters that can be chosen, changed only where they differ so that a choice under way stays.
-export function offerClusters(select, names) {
+export function offerClusters(select, names, none) {
   const now = [...select.options].map((option) => option.value).join("\n");
   if (now === ["", ...names].join("\n")) return;
   const chosen = select.value;
-  select.replaceChildren(el("option", { value: "" }, "all"), ...names.map((name) => el("option", { value: name }, name)));
+  select.replaceChildren(el("option", { value: "" }, none), ...names.map((name) => el("option", { value: name }, name)));
   select.value = names.includes(chosen) ? chosen : "";
 }

@@ -50,7 +50,9 @@ function draw() {
   drawPlaces(status, service);
   show(byId("events"), timeline(state.events, byId("only-selected").checked ? service : null));
   show(byId("controls"), controls(status.controls));
-  offerClusters(byId("order").elements.cluster, status.clusters.map((one) => one.name));
+  const names = status.clusters.map((one) => one.name);
+  offerClusters(byId("order").elements.cluster, names, "all");
+  offerClusters(byId("order").elements.to, names, "next in line");
   if (service) drawDetail(service, status);
   else if (chosen) show(byId("detail"), el("p", { class: "quiet" }, `${chosen} is not there (any more).`));
 }

@@ -38,4 +38,10 @@ export function clustersOf(service) {
   return rule ? rule.clusters : [];
 }
 
+// The clusters of an answer, each with its part where one of several is picked.
+export function parts({ clusters, shares }) {
+  const several = shares && Object.keys(shares).length > 1;
+  return clusters.map((name) => (several ? `${name} ${Math.round(100 * shares[name])} %` : name)).join(", ");
+}
+
 export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString()} ${count === 1 ? one : many}`;
