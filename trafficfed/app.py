@@ -6,7 +6,7 @@ import gc
 import uvloop
 from msgspec.structs import replace
 
-from trafficfed.assembly import Parts, assemble
+from trafficfed.assembly import Parts, assemble, check_adapters
 from trafficfed.clock import SystemClock
 from trafficfed.config.settings import Settings
 from trafficfed.errors import Refused, Transient
@@ -15,16 +15,22 @@ from trafficfed.observe.rehearsed import with_propagation
 from trafficfed.observe.views import PlanView
 from trafficfed.ports import Clock
 from trafficfed.process import raise_open_files, until_told
+from trafficfed.reloading import Configuration, Read
 from trafficfed.running import lone_table, serve
 from trafficfed.surroundings import operations_of, propagation_of
 
 
-def run(settings: Settings) -> None:
-    """The controller, until SIGTERM or SIGINT. Raises ConfigError or Refused where it cannot start."""
+def run(read: Read) -> None:
+    """The controller, until SIGTERM or SIGINT; SIGHUP has it read its file again, and so has a change of that.
+
+    Raises ConfigError or Refused where it cannot start.
+    """
+    clock = SystemClock()
+    configuration = Configuration(read(), read, check_adapters, clock)
     # Events decode into structs that the collector need not visit; what it does visit lives long.
     gc.set_threshold(50_000, 20, 100)
     raise_open_files()
-    uvloop.run(until_told(serve(settings, SystemClock())))
+    uvloop.run(until_told(serve(configuration, clock), configuration.ask))
 
 
 def plan(settings: Settings) -> PlanView:

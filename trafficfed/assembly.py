@@ -144,6 +144,12 @@ def provider_of(settings: Settings, name: str) -> Provider:
         raise ConfigError(f"{configured.place}: {error}") from error
 
 
+def check_adapters(settings: Settings) -> None:
+    """Raises ConfigError for what only an adapter can tell is wrong; nothing is reached or begun."""
+    for name in settings.providers:
+        provider_of(settings, name)
+
+
 def _publication(
     settings: Settings, providers: Mapping[str, Provider], clock: Clock, report: Report, is_followed: Callable[[], bool]
 ) -> Publication:

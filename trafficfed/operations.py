@@ -105,8 +105,11 @@ class ControllerOperations:
         survival: Sequence[Survival] = (),
         leadership: Callable[[], LeadershipView | None] = lambda: None,
         vantages: Callable[[], tuple[VantageView, ...]] = tuple,
+        refused: Callable[[], str] = str,
     ) -> None:
-        """``accept`` carries operators' orders out; without it they are committed to this controller's table."""
+        """``accept`` carries operators' orders out; without it they are committed to this controller's table.
+        ``refused`` tells why the configuration file, as it stands, is not in force."""
+        self._refused = refused
         self._leadership, self._vantages = leadership, vantages
         self._survival = tuple(map(survival_view, survival))
         self._controller, self._clusters, self._owner = controller, clusters, owner
@@ -133,6 +136,7 @@ class ControllerOperations:
             term=table.term,
             generation=table.generation,
             leadership=self._leadership(),
+            configuration=tuple(self._refused().splitlines()),
             vantages=self._vantages(),
             clusters=cluster_views(self._clusters.values(), table.sources, table.rows.values(), self._clock.now_s()),
             services=made.of(self._rows(), self._in_force(), self._clock.now_s()),

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import resource
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from trafficfed.errors import TrafficfedError
@@ -21,12 +21,17 @@ def raise_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def until_told(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work until SIGTERM or SIGINT. What ends a group of its tasks is raised as the one error that it was."""
+async def until_told(work: Coroutine[Any, Any, None], hangup: Callable[[], None] | None = None) -> None:
+    """Do the work until SIGTERM or SIGINT; on SIGHUP call ``hangup``, where there is none it ends the process.
+
+    What ends a group of its tasks is raised as the one error that it was.
+    """
     task = asyncio.current_task()
     assert task is not None, "a coroutine that runs is a task"
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    if hangup is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)
     with contextlib.suppress(asyncio.CancelledError), _one_error():
         await work
 
@@ -36,9 +41,13 @@ def _one_error() -> Iterator[None]:
     try:
         yield
     except* TrafficfedError as group:
-        raise _first(group) from None
+        raise first_error(group) or group from None
 
 
-def _first(group: BaseExceptionGroup[TrafficfedError]) -> TrafficfedError:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+def first_error(group: BaseExceptionGroup) -> TrafficfedError | None:
+    """The first of our own errors in a group, at whatever depth; None where all are others."""
+    for error in group.exceptions:
+        found = first_error(error) if isinstance(error, BaseExceptionGroup) else error
+        if isinstance(found, TrafficfedError):
+            return found
+    return None

@@ -131,8 +131,18 @@ class LeadershipChanged(Value, frozen=True):
     reason: str = ""
 
 
+class ConfigurationRead(Value, frozen=True):
+    """The configuration file of the running controller was read. ``refused`` has every mistake of one that is not taken
+    over, one a line; ``outcome`` says what became of one without any."""
+
+    path: str
+    refused: str
+    outcome: str = ""
+
+
 ReportEvent = (
     ClusterChanged
+    | ConfigurationRead
     | Controlled
     | Observed
     | ProbeImpossible

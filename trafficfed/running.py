@@ -19,6 +19,7 @@ from trafficfed.feed.source import FeedSource, Lone
 from trafficfed.membership import LOAD_S, Fed, Membership, Places
 from trafficfed.model import Row, ServiceKey
 from trafficfed.observe import api_token, http_api, logs
+from trafficfed.observe.configuration_metrics import ConfigurationMetrics
 from trafficfed.observe.feed_notes import FeedNotes
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.leadership_metrics import LeadershipMetrics
@@ -29,6 +30,7 @@ from trafficfed.observe.stream import Stream
 from trafficfed.observe.views import LeadershipView
 from trafficfed.ordering import Accept
 from trafficfed.ports import Clock
+from trafficfed.reloading import Configuration, keep_serving
 from trafficfed.reports import Report, ReportEvent
 from trafficfed.roles.leading import Work, done
 from trafficfed.surroundings import (
@@ -63,16 +65,23 @@ def lone_table(settings: Settings, clock: Clock) -> Table:
     return table if table.generation else Table(Snapshot(generation=int(clock.now_s())))
 
 
-async def serve(settings: Settings, clock: Clock) -> None:
-    """Until cancelled. Raises ConfigError or Refused where it cannot start."""
+async def serve(configuration: Configuration, clock: Clock) -> None:
+    """Until cancelled, with whatever is in force. Raises ConfigError or Refused where it cannot start."""
+    journal = Journal(clock)
+    await keep_serving(configuration, functools.partial(_serve, configuration, journal, clock))
+
+
+async def _serve(
+    configuration: Configuration, journal: Journal, clock: Clock, settings: Settings, begun: Callable[[], None]
+) -> None:
     reports = Reports()
     logger = logs.logger(sys.stderr, clock, settings.log.level, settings.log.format)
     logs.adopt_stdlib(logger)
     for warning in settings.warnings:
         logger.warning("configuration", message=warning)
     tell = FeedNotes(logger, clock)
-    reports.listeners.append(logs.LogReports(logger))
-    running = Running(settings, clock, reports, tell, logger)
+    reports.listeners += [logs.LogReports(logger), journal]
+    running = Running(settings, clock, reports, tell, logger, configuration, journal, begun)
     if settings.leadership is None:
         await running.serve(lone_table(settings, clock), functools.partial(Alone, running))
         return
@@ -145,8 +154,20 @@ MakeRole = Callable[[Parts, Table, Sequence[Work]], Role]
 class Running:
     """One controller as a process: disk, parts, feed and API around its table, in the role that it has."""
 
-    def __init__(self, settings: Settings, clock: Clock, reports: Reports, tell: Tell, logger: logs.Logger) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        reports: Reports,
+        tell: Tell,
+        logger: logs.Logger,
+        configuration: Configuration,
+        journal: Journal,
+        begun: Callable[[], None],
+    ) -> None:
+        """``configuration`` is what these settings came from, ``journal`` outlives them; ``begun`` is called once."""
         self.settings, self.clock, self._reports, self._tell, self._logger = settings, clock, reports, tell, logger
+        self._configuration, self._journal, self._begun = configuration, journal, begun
         self.opened = asyncio.Event()
         self._role: Role | None = None
         self._feed: FeedServer | None = None
@@ -170,12 +191,13 @@ class Running:
                 await parts.close()
 
     async def _run(self, parts: Parts, table: Table, disk: Disk, make_role: MakeRole) -> None:
-        settings, controller, journal = self.settings, parts.controller, Journal(self.clock)
+        settings, controller = self.settings, parts.controller
         metrics = Metrics(
             functools.partial(gauges_of, controller), settings.metrics.series, services=settings.metrics.services
         )
         object_events = object_events_of(parts, self.clock)
-        self._reports.listeners += [metrics, journal, object_events]
+        self._reports.listeners += [metrics, object_events]
+        ConfigurationMetrics(metrics.registry, self._configuration)
         propagation = propagation_of(settings, self.clock, table)
         if propagation is not None:
             PropagationMetrics(metrics.registry, propagation)
@@ -189,7 +211,17 @@ class Running:
         vantages = functools.partial(vantages_of, settings, parts, self.clock)
         leadership = LeadershipMetrics(metrics.registry, role.view, vantages)
         self._reports.listeners.append(leadership)
-        operations = operations_of(settings, parts, self.clock, journal, metrics, propagation, role.accept, role.view)
+        operations = operations_of(
+            settings,
+            parts,
+            self.clock,
+            self._journal,
+            metrics,
+            propagation,
+            role.accept,
+            role.view,
+            lambda: self._configuration.refused,
+        )
         views = ServiceViews(metrics.rtt_of)
         stream = Stream(lambda: operations.status(views), self.clock, idle=views.clear)
         self._reports.listeners.append(stream.report)
@@ -199,6 +231,8 @@ class Running:
         )
         async with serving as address, asyncio.TaskGroup() as tasks:
             self._logger.info("started", owner=settings.owner, api=str(address), generation=table.generation)
+            self._configuration.tell(self._reports)
+            self._begun()
             parts.start_watching(tasks)
             tasks.create_task(disk.run(), name="disk")
             tasks.create_task(object_events.run(), name="Events on Services")

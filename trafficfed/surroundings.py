@@ -116,6 +116,7 @@ def operations_of(
     propagation: Propagation | None = None,
     accept: Accept | None = None,
     leadership: Callable[[], LeadershipView | None] = lambda: None,
+    refused: Callable[[], str] = str,
 ) -> ControllerOperations:
     served = settings.nameserver
     places = Whereabouts(served.places, served.mmdb) if served else Whereabouts()
@@ -142,6 +143,7 @@ def operations_of(
         survivals_of(settings, {name: each.capabilities for name, each in parts.providers.items()}),
         leadership,
         lambda: vantage_views(parts, clock),
+        refused,
     )
 
 

@@ -40,6 +40,19 @@ LEADERSHIP = Row(
             f"count({of('mirror_current')} == 0) or vector(0)",
             steps=NOTICE,
         ),
+        stat(
+            "Files refused",
+            "Controllers whose configuration file is not what is in force.",
+            f"count({of('config_last_reload_successful')} == 0) or vector(0)",
+            steps=NOTICE,
+        ),
+        stat(
+            "Newest configuration",
+            "Since the last controller took its file over.",
+            f"time() - max({of('config_last_reload_success_timestamp_seconds')})",
+            unit="s",
+            steps=((None, PLAIN),),
+        ),
         stat("Dropped series", "Left out of a scrape, being too many.", f"max({of('dropped_series')})", steps=ALARM),
         Panel(
             "Leader",

@@ -26,6 +26,7 @@ WANTED = (
     "NotLeading",
     "NameServerBehind",
     "ControllerAbsent",
+    "ConfigReloadFailed",
 )
 Rule = dict[str, Any]
 

@@ -55,6 +55,13 @@ def name_server(tmp_path: Path) -> tuple[Path, int]:
     return file, port
 
 
+def hung_up(process: "subprocess.Popen[str]") -> str:
+    """What a process says of SIGHUP; it lives on."""
+    process.send_signal(signal.SIGHUP)
+    assert process.stderr is not None
+    return next(line for line in process.stderr if "FileNotRead" in line)
+
+
 def asked(port: int, process: "subprocess.Popen[str]") -> dns.message.Message:
     """The answer to the zone's SOA, as soon as there is one."""
     question = dns.message.make_query("fed.test", "SOA")
@@ -69,6 +76,8 @@ def asked(port: int, process: "subprocess.Popen[str]") -> dns.message.Message:
 def test_a_name_server_answers_and_ends_with_0(name_server: tuple[Path, int]) -> None:
     file, port = name_server
     with running("nameserver", "--config", file) as process:
+        assert asked(port, process).rcode() in (dns.rcode.NOERROR, dns.rcode.SERVFAIL)
+        assert "restart to have it read again" in hung_up(process), "it serves on"
         assert asked(port, process).rcode() in (dns.rcode.NOERROR, dns.rcode.SERVFAIL)
         code, err = ended(process, signal.SIGTERM)
     assert code == 0

@@ -46,6 +46,17 @@ def test_a_controller_that_is_not_ready_is_code_1(
     assert "eu: never read" in out
 
 
+def test_a_file_that_is_not_taken_over_is_told_with_every_mistake(
+    trafficfed: Run, running: Path, operations: ScriptedOperations
+) -> None:
+    mistakes = ("tf.yaml:3: zones: is missing", "tf.yaml:9: healt: is no section")
+    operations.view = StatusView(owner="demo", at_s=5.0, configuration=mistakes)
+    code, out, _ = trafficfed("status", "-c", running)
+    assert code == 0, "it is in working order, with what it had before"
+    assert "the configuration file is not what is in force:" in out
+    assert all(mistake in out for mistake in mistakes)
+
+
 def test_explain_asks_for_the_client_and_the_name_in_any_spelling(
     trafficfed: Run, running: Path, operations: ScriptedOperations
 ) -> None:

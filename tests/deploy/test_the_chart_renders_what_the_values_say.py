@@ -165,15 +165,28 @@ def test_status_and_metrics_are_for_the_namespace_and_who_is_named(everything: J
         assert opened == {"controller": {"feed"}, "nameserver": {"dns-udp", "dns-tcp"}, "prober": set()}[component]
 
 
-def test_a_change_of_configuration_starts_the_pod_anew(one_controller: Json) -> None:
-    def mark() -> str:
-        template = of_kind(rendered(one_controller), "StatefulSet")["spec"]["template"]
-        return str(template["metadata"]["annotations"]["checksum/config"])
+def test_a_change_of_configuration_starts_those_pods_anew_that_read_it_at_start_only(everything: Json) -> None:
+    """A controller takes a changed file over by itself: its Pod stays."""
 
-    before = mark()
-    assert mark() == before
-    one_controller["controller"]["config"]["owner"] = "other"
-    assert mark() != before
+    def mark(component: str) -> Json:
+        (made,) = [
+            each
+            for kind in ("StatefulSet", "Deployment")
+            for each in rendered(everything)
+            if each["kind"] == kind and each["metadata"]["labels"]["app.kubernetes.io/component"] == component
+        ]
+        template: Json = made["spec"]["template"]
+        return template
+
+    before = {component: mark(component) for component in ("controller", "nameserver", "prober")}
+    everything["controller"]["config"]["log"] = {"level": "debug"}
+    everything["nameserver"]["config"]["wait"] = 7
+    everything["prober"]["config"]["name"] = "other"
+    after = {component: mark(component) for component in before}
+    assert after["controller"] == before["controller"]
+    for component in ("nameserver", "prober"):
+        marks = [each[component]["metadata"]["annotations"]["checksum/config"] for each in (before, after)]
+        assert marks[0] != marks[1]
 
 
 def test_the_table_outlives_the_pod_unless_told_otherwise(one_controller: Json) -> None:

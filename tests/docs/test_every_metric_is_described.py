@@ -13,6 +13,7 @@ from trafficfed.nameserver.metrics import Collector
 from trafficfed.nameserver.status import Numbers
 from trafficfed.observe import series
 from trafficfed.observe.certificates import Certificates
+from trafficfed.observe.configuration_metrics import ConfigurationMetrics
 from trafficfed.observe.leadership_metrics import LeadershipMetrics
 from trafficfed.observe.metrics import Gauges, Metrics
 from trafficfed.observe.outlets import of_outlets
@@ -60,6 +61,16 @@ def counted() -> Iterator[Described]:
                 yield as_exposed(family, labels)
 
 
+def of_the_configuration() -> Iterator[Described]:
+    for family in ConfigurationMetrics(CollectorRegistry(), Taken()).collect():
+        yield as_exposed(family, frozenset())
+
+
+class Taken:
+    refused = ""
+    taken_at_s = 0.0
+
+
 def of_propagation() -> Iterator[Described]:
     registry = CollectorRegistry()
     metrics = PropagationMetrics(registry, Idle())
@@ -104,7 +115,14 @@ def as_exposed(family: Metric, labels: frozenset[str]) -> Described:
 
 
 def test_every_metric_is_described_with_type_and_labels_and_no_other() -> None:
-    assert described() == {*counted(), *of_propagation(), *of_leadership(), *written_by_hand(), *of_a_name_server()}
+    assert described() == {
+        *counted(),
+        *of_the_configuration(),
+        *of_propagation(),
+        *of_leadership(),
+        *written_by_hand(),
+        *of_a_name_server(),
+    }
 
 
 def test_every_metric_that_any_page_names_exists() -> None:

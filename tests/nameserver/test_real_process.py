@@ -194,7 +194,7 @@ def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path, table: Table) ->
 
 def test_after_a_pause_it_does_not_answer_from_what_may_be_old(tmp_path: Path, table: Table) -> None:
     keep(tmp_path, table)
-    settings = settings_for(tmp_path, wait_s=1.5, lease_s=1.0)
+    settings = settings_for(tmp_path, wait_s=4.0, lease_s=1.0)
     with NameServerProcess(tmp_path, settings).start() as server:
         process = server.process
         assert process is not None

@@ -106,6 +106,7 @@ def hostile() -> StatusView:
         owner=HOSTILE[0],
         at_s=1000.0,
         not_ready=HOSTILE,
+        configuration=HOSTILE,
         clusters=tuple(
             ClusterView(name=text, freshness=text, region=text, reason=text, latitude=9.0 * at, longitude=9.0)
             for at, text in enumerate(HOSTILE)
@@ -113,7 +114,8 @@ def hostile() -> StatusView:
         services=tuple(map(hostile_service, HOSTILE)),
         refusals=tuple(RefusalView(cluster=text, object=text, reason=text, message=text) for text in HOSTILE),
         controls=tuple(
-            ControlView(id=text, kind=text, cluster=text, service=text, who=text, why=text) for text in HOSTILE
+            ControlView(id=text, kind=text, cluster=text, service=text, who=text, why=text, to=text, share=9)
+            for text in HOSTILE
         ),
         events=tuple(EventView(at_s=1.0, kind=text, text=text, level=text) for text in HOSTILE),
     )
@@ -121,7 +123,14 @@ def hostile() -> StatusView:
 
 def hostile_service(text: str) -> ServiceView:
     target = TargetView(cluster=text, address=text, state=text, serving=False, reason=text, detail=text)
-    rule = RuleView(where=f"continent {text}", answer=(text,), clusters=(text,), standby=(text,), reason=text)
+    rule = RuleView(
+        where=f"continent {text}",
+        answer=(text,),
+        clusters=(text, "eu"),
+        standby=(text,),
+        reason=text,
+        shares={text: 0.9, "eu": 0.1},
+    )
     return ServiceView(
         service=text, hostnames=(text,), steering=(text,), targets=(target,), rules=(rule,), origin=(text,), frozen=text
     )

@@ -75,6 +75,20 @@ async def test_it_tells_what_it_sees_and_ends_with_0(write: Write, number: signa
     assert not controller.desk.reporting[0].connected
 
 
+async def test_a_hangup_is_answered_and_ends_nothing(write: Write) -> None:
+    with Backend("127.0.0.1") as backend:
+        controller = Controller()
+        controller.desk.set_targets(key(1), (target(1, backend.port),))
+        async with controller.running(), prober(write(controller.address)) as process:
+            await controller.until(lambda: len(controller.seen) >= 2)
+            os.kill(process.pid, signal.SIGHUP)
+            before = len(controller.seen)
+            await controller.until(lambda: len(controller.seen) >= before + 2)
+            code, err = await ended(process, signal.SIGTERM)
+    assert code == 0
+    assert "restart to have it read again" in err
+
+
 async def test_after_a_pause_nothing_is_taken_for_a_death(write: Write) -> None:
     """SIGSTOP and SIGCONT: what was under way meanwhile may fail once, and no target ever reaches fall."""
     with Backend("127.0.0.1") as backend:

@@ -56,6 +56,9 @@ def _status(view: StatusView, sheet: Sheet) -> Iterator[str]:
     yield sheet.text(Cell(view.owner, "title"), *standing(view), f"  generation {view.generation}, term {view.term}")
     for reason in view.not_ready:
         yield sheet.text("  ", reason)
+    if view.configuration:
+        yield sheet.text("  ", Cell("the configuration file is not what is in force:", "doubt"))
+        yield from (sheet.text("    ", mistake) for mistake in view.configuration)
     yield from _leadership(view, sheet)
     yield from sheet.section(
         "Clusters",

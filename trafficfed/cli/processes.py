@@ -12,10 +12,9 @@ from trafficfed.errors import ConfigError
 
 def run(config: Path) -> None:
     """The controller, until it is told to stop."""
-    settings = _of_controller(settings_of(config), config)  # its warnings go to the log, with all that follows
     from trafficfed import app
 
-    app.run(settings)
+    app.run(lambda: _of_controller(settings_of(config), config))  # warnings go to the log, with all that follows
 
 
 def plan(config: Path, output: str) -> int:

@@ -150,13 +150,18 @@ class NameServer:
                 self._tell(Note("PlacesNotRead", f"{error}; the one read before stays in use"))
 
 
+FILE_NOT_READ = "SIGHUP changes nothing here: the configuration is read at start; restart to have it read again"
+
+
 async def serve(settings: NameServerSettings, tell: Tell | None = None) -> None:
     """Run a name server until SIGTERM or SIGINT. Raises ConfigError, Refused or OSError where it cannot start."""
-    server = NameServer(settings, SystemClock(), tell or log_to_stderr())
+    tell = tell or log_to_stderr()
+    server = NameServer(settings, SystemClock(), tell)
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel if task else loop.stop)
+    loop.add_signal_handler(signal.SIGHUP, tell, Note("FileNotRead", FILE_NOT_READ))
     with contextlib.suppress(asyncio.CancelledError):
         await server.run()
 

@@ -6,6 +6,7 @@ from trafficfed.model import Freshness, Outcome, Refusal, State, Value, Verdict
 from trafficfed.reports import (
     Braked,
     ClusterChanged,
+    ConfigurationRead,
     Controlled,
     Decided,
     LeadershipChanged,
@@ -61,6 +62,10 @@ def line(event: ReportEvent) -> Line:
         case LeadershipChanged(leads, term, leader, reason):
             who = (("leads", str(leads).lower()), ("term", term), ("leader", leader), ("reason", reason))
             return Line("info", "leadership", who)
+        case ConfigurationRead(path, refused, outcome):
+            said = refused.replace("\n", "; ") or outcome
+            facts = (("file", path), ("taken", str(not refused).lower()), ("message", said))
+            return Line("warning" if refused else "info", "configuration-read", facts)
         case _:
             return _at_provider(event)
 

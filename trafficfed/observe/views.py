@@ -213,7 +213,8 @@ class VantageView(View, frozen=True, kw_only=True):
 class StatusView(View, frozen=True, kw_only=True):
     """Everything ``trafficfed status`` shows. ``live`` is False where it was read from the table on disk.
 
-    ``leadership`` is there where the controller is one of several.
+    ``leadership`` is there where the controller is one of several; ``configuration`` are the mistakes of the file where
+    it is another one than what is in force.
     """
 
     owner: str
@@ -224,6 +225,7 @@ class StatusView(View, frozen=True, kw_only=True):
     term: int = 0
     generation: int = 0
     leadership: LeadershipView | None = None
+    configuration: tuple[str, ...] = ()
     vantages: tuple[VantageView, ...] = ()
     clusters: tuple[ClusterView, ...] = ()
     services: tuple[ServiceView, ...] = ()

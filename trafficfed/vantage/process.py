@@ -1,6 +1,8 @@
 """The prober as a process of its own: settings in, probes out, until it is told to stop."""
 
+import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import Callable
 from random import Random
@@ -19,6 +21,8 @@ from trafficfed.vantage.vantage import Vantage
 TROUBLES = frozenset({"FeedLost"})
 """What somebody may have to mend; everything else that is told is as it should be."""
 
+FILE_NOT_READ = "SIGHUP changes nothing here: the configuration is read at start; restart to have it read again"
+
 Exposing = contextlib.AbstractAsyncContextManager[None]
 
 
@@ -35,6 +39,9 @@ async def _probe(settings: ProberSettings) -> None:
 
     for warning in settings.warnings:
         logger.warning("configuration", message=warning)
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, lambda: tell(Note("FileNotRead", FILE_NOT_READ)))
 
     def tell(note: Note) -> None:
         write = logger.warning if note.event in TROUBLES else logger.info

@@ -113,6 +113,7 @@ function standing(status) {
 
 function notices(status) {
   return [
+    ...(status.configuration || []).map((text) => el("p", { class: "notice" }, `The configuration file is not taken over: ${text}`)),
     ...status.not_ready.map((text) => el("p", { class: "notice" }, `Not ready: ${text}`)),
     ...status.held.map((one) => el("p", { class: "notice" }, `Held until trafficfed confirm ${one.confirm_id}: ${one.message}`)),
     status.refusals.length ? el("details", { class: "notice" },

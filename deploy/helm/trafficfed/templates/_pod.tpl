@@ -8,11 +8,16 @@ metadata:
     {{- with $part.labels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+  {{- /* A controller takes a changed configuration over by itself. */}}
+  {{- if or $part.annotations (ne .component "controller") }}
   annotations:
+    {{- if ne .component "controller" }}
     checksum/config: {{ .config | sha256sum }}
+    {{- end }}
     {{- with $part.annotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+  {{- end }}
 spec:
   {{- if eq .component "controller" }}
   serviceAccountName: {{ $.Values.serviceAccount.name }}
