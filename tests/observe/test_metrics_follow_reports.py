@@ -118,7 +118,8 @@ def test_a_probe_counts_by_cluster_vantage_and_result(seen: Callable[..., Observ
 
 
 def test_health_and_latency_stand_by_service_cluster_and_vantage(seen: Callable[..., Observation], row: Row) -> None:
-    metrics = Metrics(lambda: Gauges(rows=(row,)))
+    both = replace(row, verdicts=(*row.verdicts, Verdict(cluster="eu", address="192.0.2.2")))
+    metrics = Metrics(lambda: Gauges(rows=(both,)))
     metrics(Observed(seen()))
     metrics(Observed(seen(address="192.0.2.2", passed=False, rtt_s=0.2)))
     labels = {"service": "prod/shop/web", "cluster": "eu", "vantage": "dublin"}
@@ -126,6 +127,21 @@ def test_health_and_latency_stand_by_service_cluster_and_vantage(seen: Callable[
     assert found[key("probe_passing_ratio", **labels)] == 0.5
     assert found[key("probe_last_rtt_seconds", **labels)] == 0.2
     assert metrics.rtt_of("prod/shop/web", "eu", "192.0.2.1") == 0.012
+
+
+def test_what_is_no_target_any_more_counts_no_longer(seen: Callable[..., Observation], row: Row) -> None:
+    rows = [replace(row, verdicts=(*row.verdicts, Verdict(cluster="eu", address="192.0.2.2")))]
+    metrics = Metrics(lambda: Gauges(rows=tuple(rows)))
+    metrics(Observed(seen()))
+    metrics(Observed(seen(address="192.0.2.2", passed=False, rtt_s=0.2)))
+    labels = {"service": "prod/shop/web", "cluster": "eu", "vantage": "dublin"}
+    assert samples(metrics)[key("probe_passing_ratio", **labels)] == 0.5
+    rows[:] = [row]
+    found = samples(metrics)
+    assert found[key("probe_passing_ratio", **labels)] == 1.0
+    assert found[key("probe_last_rtt_seconds", **labels)] == 0.012
+    rows[:] = [replace(row, verdicts=())]
+    assert key("probe_passing_ratio", **labels) not in samples(metrics), "no series without a target"
 
 
 def test_the_latency_of_a_target_is_the_nearest_vantages(seen: Callable[..., Observation]) -> None:

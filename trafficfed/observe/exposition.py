@@ -12,6 +12,11 @@ from typing import NamedTuple
 PAUSE = 1000
 """Series left out at a stretch, within a millisecond or two."""
 
+BLOCK = 250
+"""Lines put together at once: a fraction of a millisecond."""
+
+_WHOLE = {0.0: "0", 1.0: "1"}
+
 OPEN_METRICS = "application/openmetrics-text"
 
 
@@ -47,9 +52,8 @@ class Dropped:
 def lines(
     families: Iterable[Family], limit: int, dropped: Dropped, *, open_metrics: bool = False
 ) -> Iterator[str | None]:
-    """The exposition line by line, at most ``limit`` series of each family; the others are counted.
-
-    None stands where many were left out, so that other work fits in there as well.
+    """The exposition in order, one or many lines at a time, at most ``limit`` series of each family; the others are
+    counted. None stands where many were left out, so that other work fits in there as well.
 
     >>> print(*lines([Family("up", "Is it.", ("job",), [(('a"b',), 1.0)])], 10, Dropped()), sep="\\n")
     # HELP up Is it.
@@ -61,14 +65,25 @@ def lines(
         name = family.name.removesuffix("_total") if open_metrics else family.name
         yield f"# HELP {name} {(_quoted if open_metrics else _escaped)(family.help)}"
         yield f"# TYPE {name} {family.kind}"
-        template = _template(family)
         samples = iter(family.samples)
-        for values, number in itertools.islice(samples, limit):
-            yield template % (*[quoted[value] for value in values], number)
-        for _ in samples:
-            dropped.count += 1
-            if dropped.count % PAUSE == 0:
+        shown = itertools.islice(samples, limit)
+        while written := _written(family, itertools.islice(shown, BLOCK), quoted):
+            yield written
+        while left_out := sum(1 for _ in itertools.islice(samples, PAUSE)):
+            dropped.count += left_out
+            if left_out == PAUSE:
                 yield None
+
+
+def _written(family: Family, samples: Iterable[tuple[Sequence[str], float]], quoted: "_Quoted") -> str:
+    """The lines of some samples. Most numbers are 0 or 1, which are not worth formatting."""
+    template = _template(family)
+    return "\n".join(
+        [
+            template % (*[quoted[value] for value in values], _WHOLE.get(number) or f"{number:.12g}")
+            for values, number in samples
+        ]
+    )
 
 
 def chunks(lines: Iterable[str | None], size: int) -> Iterator[bytes]:
@@ -91,7 +106,7 @@ def chunks(lines: Iterable[str | None], size: int) -> Iterator[bytes]:
 def _template(family: Family) -> str:
     """A sample's line with places for its label values and its number."""
     pairs = ",".join([f'{name}="%s"' for name in family.labels])
-    return f"{family.name}{{{pairs}}} %.12g" if pairs else f"{family.name} %.12g"
+    return f"{family.name}{{{pairs}}} %s" if pairs else f"{family.name} %s"
 
 
 class _Quoted(dict[str, str]):

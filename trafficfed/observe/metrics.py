@@ -216,9 +216,9 @@ class Metrics:
         for at in range(0, len(rows), totals.BATCH):
             batch = rows[at : at + totals.BATCH]
             counted.take(batch)
-            services.update(str(row.key) for row in batch)
+            services.update(self._probes.keep(batch))
             yield b""
-        self._probes.keep(services)
+        self._probes.keep_services(services)
         self._deaths.keep(services)
         dropped = exposition.Dropped()
         families = self._families(rows, now, counted)

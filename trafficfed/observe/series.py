@@ -1,8 +1,8 @@
 """The gauges there is one of for every service or cluster, computed from state when asked."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from trafficfed.model import Freshness, Observation, Row, Source
+from trafficfed.model import Freshness, Observation, Row, Source, Verdict
 from trafficfed.observe.exposition import Family
 
 Sample = tuple[Sequence[str], float]
@@ -74,26 +74,80 @@ def _share(flags: Sequence[bool]) -> float:
     return float(flags[0]) if len(flags) == 1 else sum(flags) / len(flags)
 
 
-class LastProbes:
-    """The newest probe of every target from every vantage, as long as its service lives."""
+class _Place:
+    """What one vantage saw last of a service's targets in one cluster, added up as it comes."""
+
+    __slots__ = ("last", "passing", "slowest_s")
 
     def __init__(self) -> None:
-        self._last: dict[str, dict[tuple[str, str], dict[str, tuple[bool, float | None]]]] = {}
+        self.last: dict[str, tuple[bool, float | None]] = {}
+        self.passing = 0.0
+        self.slowest_s: float | None = None
+
+    def take(self, address: str, passed: bool, rtt_s: float | None) -> None:
+        self.last[address] = passed, rtt_s
+        if len(self.last) == 1:
+            self.passing, self.slowest_s = float(passed), rtt_s
+        else:
+            self._add_up()
+
+    def keep(self, addresses: Collection[str]) -> None:
+        if not self.last.keys() <= set(addresses):
+            self.last = {address: seen for address, seen in self.last.items() if address in addresses}
+            self._add_up()
+
+    def _add_up(self) -> None:
+        self.passing = _share([passed for passed, _ in self.last.values()]) if self.last else 0.0
+        self.slowest_s = max((rtt_s for _, rtt_s in self.last.values() if rtt_s is not None), default=None)
+
+
+class LastProbes:
+    """The newest probe of every target from every vantage, as long as it is one of its service's."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, dict[tuple[str, str], _Place]] = {}
+        self._judged: dict[str, tuple[Verdict, ...]] = {}
 
     def take(self, seen: Observation) -> None:
         """One probe came back; the latency of one that failed to connect is not known."""
-        by_place = self._last.setdefault(str(seen.service), {})
-        by_place.setdefault((seen.cluster, seen.vantage), {})[seen.address] = (seen.passed, seen.rtt_s)
+        places = self._places.setdefault(str(seen.service), {})
+        at = seen.cluster, seen.vantage
+        if (place := places.get(at)) is None:
+            place = places[at] = _Place()
+        place.take(seen.address, seen.passed, seen.rtt_s)
 
-    def keep(self, services: Collection[str]) -> None:
+    def keep(self, rows: Iterable[Row]) -> Collection[str]:
+        """Forget every target that is not judged any more, of these rows; looks at those alone that changed.
+
+        Returns their services.
+        """
+        services = []
+        for row in rows:
+            services.append(service := str(row.key))
+            if self._judged.get(service) is not row.verdicts:
+                self._judged[service] = row.verdicts
+                self._keep_targets(self._places.get(service, {}), row.verdicts)
+        return services
+
+    def _keep_targets(self, places: dict[tuple[str, str], _Place], verdicts: Iterable[Verdict]) -> None:
+        targets: dict[str, set[str]] = {}
+        for verdict in verdicts:
+            targets.setdefault(verdict.cluster, set()).add(verdict.address)
+        for at, place in tuple(places.items()):
+            place.keep(targets.get(at[0], ()))
+            if not place.last:
+                del places[at]
+
+    def keep_services(self, services: Collection[str]) -> None:
         """Forget every service that is not among these."""
-        for gone in self._last.keys() - set(services):
-            del self._last[gone]
+        for gone in (self._places.keys() | self._judged.keys()) - set(services):
+            self._places.pop(gone, None)
+            self._judged.pop(gone, None)
 
     def rtt_s(self, service: str, cluster: str, address: str) -> float | None:
         """The lowest latency among the vantages' newest probes, None where none connected."""
-        places = self._last.get(service, {})
-        seen = (last[address][1] for (at, _), last in places.items() if at == cluster and address in last)
+        places = self._places.get(service, {})
+        seen = (place.last[address][1] for (at, _), place in places.items() if at == cluster and address in place.last)
         return min((rtt for rtt in seen if rtt is not None), default=None)
 
     def families(self) -> tuple[Family, ...]:
@@ -104,23 +158,21 @@ class LastProbes:
                 "trafficfed_probe_passing_ratio",
                 "Share of a cluster's targets whose last probe passed.",
                 labels,
-                (
-                    ((service, *place), _share([passed for passed, _ in last.values()]))
-                    for service, places in tuple(self._last.items())
-                    for place, last in tuple(places.items())
-                ),
+                (((service, *at), place.passing) for service, at, place in self._all()),
             ),
             Family(
                 "trafficfed_probe_last_rtt_seconds",
                 "Slowest round-trip time among the last probes of a cluster's targets.",
                 labels,
-                self._slowest(),
+                (
+                    ((service, *at), place.slowest_s)
+                    for service, at, place in self._all()
+                    if place.slowest_s is not None
+                ),
             ),
         )
 
-    def _slowest(self) -> Iterator[Sample]:
-        for service, places in tuple(self._last.items()):
-            for place, last in tuple(places.items()):
-                rtts = [rtt for _, rtt in last.values() if rtt is not None]
-                if rtts:
-                    yield (service, *place), max(rtts)
+    def _all(self) -> Iterator[tuple[str, tuple[str, str], _Place]]:
+        for service, places in tuple(self._places.items()):
+            for at, place in tuple(places.items()):
+                yield service, at, place
