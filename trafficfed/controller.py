@@ -88,6 +88,7 @@ class Controller:
         self._complete = False
         self._begun = False
         self._wake = asyncio.Event()
+        self._roused_s: float | None = None
 
     def keep_in(self, *holders: Holder) -> None:
         """Who keeps the table besides; to be called before ``run``."""
@@ -105,29 +106,29 @@ class Controller:
         for key in self.pipeline.take(cluster, event, now_s):
             self._arrived.setdefault(key, now_s)
         self.gate.take(cluster, event)
-        self._wake.set()
+        self._rouse()
 
     def observe(self, seen: Observation) -> None:
         """One probe result. Most only confirm, and wake nobody."""
         self.pipeline.observe(seen, self._clock.now_s())
         self.gate.observe(seen)
         if self.pipeline.is_marked or not self.gate.is_open:
-            self._wake.set()
+            self._rouse()
 
     def resolved(self, keys: frozenset[ServiceKey]) -> None:
         """Load balancers' hostnames of these services have other addresses."""
         self.pipeline.fold_again(keys)
-        self._wake.set()
+        self._rouse()
 
     def confirm(self, cluster: str) -> None:
         """Take a Suspect cluster's view as it is."""
         self.pipeline.confirm(cluster, self._clock.now_s())
-        self._wake.set()
+        self._rouse()
 
     def forget(self, cluster: str) -> None:
         """Let all endpoints of a cluster leave."""
         self.pipeline.forget(cluster)
-        self._wake.set()
+        self._rouse()
 
     def control(self, controls: tuple[OperatorControl, ...]) -> None:
         """Replace the operator controls: when this returns the table has them, and disk and feed were told.
@@ -138,12 +139,12 @@ class Controller:
             raise Transient("the controller is starting; try again in a moment")
         self.pipeline.control(controls)
         self._carry(self.pipeline.settle(self._clock.now_s()))
-        self._wake.set()  # an end of one of them may come before what is waited for
+        self._rouse()  # an end of one of them may come before what is waited for
 
     def control_here(self, controls: tuple[OperatorControl, ...] | None) -> None:
         """Operator controls that hold in place of the table's until a leader is told of them; None: the table's."""
         self.pipeline.control_here(controls)
-        self._wake.set()
+        self._rouse()
 
     # ------------------------------------------------------------------ leading and following
 
@@ -170,7 +171,7 @@ class Controller:
         if self.pipeline.leads:
             self.pipeline.follow()
             self._untold.clear()
-            self._wake.set()
+            self._rouse()
 
     def mirror(self, snapshot: Snapshot) -> None:
         """Hold another controller's table. Raises Refused where it is of an older term, or this one leads."""
@@ -178,7 +179,7 @@ class Controller:
         self.pipeline.mirror(snapshot, self._clock.now_s())
         for holder in self._holders:
             holder.replace()
-        self._wake.set()
+        self._rouse()
 
     def mirror_change(self, delta: Delta) -> None:
         """Follow another controller's table by one change. Raises Refused where it does not follow."""
@@ -186,7 +187,7 @@ class Controller:
         self.pipeline.mirror_change(delta, self._clock.now_s())
         for holder in self._holders:
             holder.append(delta)
-        self._wake.set()
+        self._rouse()
 
     def _only_beside(self, term: int) -> None:
         ours = self.pipeline.table.term
@@ -206,9 +207,23 @@ class Controller:
             if not self._may_lead():
                 self.follow()
             self._carry(self.pipeline.settle(self._clock.now_s(), at_most=SETTLED_AT_ONCE))
-            if self.pipeline.is_marked:  # too many for once, or a hostname that one service gave up may be another's
-                self._wake.set()
+            if not self.pipeline.is_marked:
+                self._roused_s = None
+            else:  # too many for once, or a hostname that one service gave up may be another's
+                self._rouse()
                 await asyncio.sleep(0)  # what was settled goes out, and events and probes come in
+
+    def _rouse(self) -> None:
+        if self._roused_s is None:
+            self._roused_s = self._clock.monotonic_s()
+        self._wake.set()
+
+    @property
+    def queue_age_s(self) -> float:
+        """How long there has been something to be settled without an end, 0 where there is nothing."""
+        if self._roused_s is None or not self.pipeline.is_marked:
+            return 0.0
+        return self._clock.monotonic_s() - self._roused_s
 
     async def _nap(self) -> None:
         """Until something is marked, time may change an answer, or the gate opens by itself."""

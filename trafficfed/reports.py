@@ -26,6 +26,13 @@ class ClusterChanged(Value, frozen=True):
     reason: str = ""
 
 
+class ServerCertified(Value, frozen=True):
+    """A cluster's API server showed a certificate that ends at ``ends_s``, in UTC seconds."""
+
+    cluster: str
+    ends_s: float
+
+
 class Observed(Value, frozen=True):
     """A probe came back."""
 
@@ -145,6 +152,7 @@ ReportEvent = (
     | ConfigurationRead
     | Controlled
     | Observed
+    | ServerCertified
     | ProbeImpossible
     | VerdictChanged
     | Decided

@@ -68,6 +68,7 @@ def gauges_of(controller: Controller) -> Gauges:
         generation=table.generation,
         term=table.term,
         queue_depth=controller.pipeline.waiting,
+        queue_age_s=controller.queue_age_s,
         held=sum(len(publisher.held) for _, publisher in controller.publication.publishers),
         outlets=_outlets(controller),
     )

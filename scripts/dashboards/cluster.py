@@ -57,7 +57,8 @@ ONE_CLUSTER = Dashboard(
                 stat(
                     "First certificate ends in",
                     "As https probes see it.",
-                    f"min({of('cluster_certificate_expiry_timestamp_seconds', HERE)}) - time()",
+                    f"min({of('cluster_certificate_expiry_timestamp_seconds', HERE)}"
+                    f" or {of('api_server_certificate_expiry_timestamp_seconds', HERE)}) - time()",
                     unit="s",
                     steps=ENDS,
                 ),

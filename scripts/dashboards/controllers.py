@@ -89,6 +89,12 @@ WORK = Row(
             ),
         ),
         Panel(
+            "Age of the queue",
+            "How long there has been a service to be decided.",
+            (Query(f"max by (instance) ({of('queue_age_seconds')})", "{{instance}}"),),
+            unit="s",
+        ),
+        Panel(
             "CPU",
             "Cores in use.",
             (Query('rate(process_cpu_seconds_total{job=~"$job"}[$__rate_interval])', "{{instance}}"),),

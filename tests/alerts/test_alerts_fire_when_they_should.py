@@ -27,6 +27,7 @@ WANTED = (
     "NameServerBehind",
     "ControllerAbsent",
     "ConfigReloadFailed",
+    "ApiServerCertificateNearExpiry",
 )
 Rule = dict[str, Any]
 

@@ -98,6 +98,7 @@ def written_by_hand() -> Iterator[Described]:
         *of_outlets(()),
         certificates.of_services(),
         certificates.of_clusters(),
+        certificates.of_servers(),
     ):
         yield family.name, family.kind, frozenset(family.labels)
 

@@ -54,6 +54,22 @@ async def test_the_three_kinds_of_a_cluster_are_listed_and_watched(eu: RealClust
     await transport.close()
 
 
+async def test_the_end_of_a_servers_certificate_is_told_once_for_as_long_as_it_is_the_same(eu: RealCluster) -> None:
+    told: list[float] = []
+    transport = Transport(
+        await load_kubeconfig(eu.kubeconfig, eu.context, SystemClock()), certified=lambda ends_s: told.append(ends_s)
+    )
+    stream = transport.stream("/api/v1/nodes", {"watch": "true"})
+    assert await anext(stream) == []
+    again = transport.stream("/api/v1/services", {"watch": "true"})
+    assert await anext(again) == []
+    await stream.aclose()
+    await again.aclose()
+    await transport.close()
+    (ends_s,) = told
+    assert ends_s > SystemClock().now_s()
+
+
 async def test_a_service_is_seen_from_its_creation_to_its_deletion(eu: RealCluster) -> None:
     async with following(eu.kubeconfig) as heard:
         await heard.listed()

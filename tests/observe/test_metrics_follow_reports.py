@@ -30,6 +30,7 @@ from trafficfed.reports import (
     Published,
     RefusalCleared,
     ReportEvent,
+    ServerCertified,
     ServiceRefused,
     VerdictChanged,
     Verified,
@@ -179,6 +180,19 @@ def test_verdicts_decisions_and_freshness_are_read_from_the_table(row: Row) -> N
         found[key(name)] for name in ("table_generation", "table_term", "queue_depth", "held_changes", "services")
     ]
     assert numbers == [12, 3, 4, 1, 1]
+
+
+def test_the_queue_is_told_with_its_age() -> None:
+    assert samples(Metrics(lambda: Gauges(queue_depth=4, queue_age_s=1.5)))[key("queue_age_seconds")] == 1.5
+
+
+def test_the_newest_certificate_of_each_api_server_stands_by_cluster() -> None:
+    metrics = Metrics(Gauges)
+    for cluster, ends_s in (("eu", 2000.0), ("us", 1000.0), ("eu", 3000.0)):
+        metrics(ServerCertified(cluster, ends_s))
+    found = samples(metrics)
+    assert found[key("api_server_certificate_expiry_timestamp_seconds", cluster="eu")] == 3000
+    assert found[key("api_server_certificate_expiry_timestamp_seconds", cluster="us")] == 1000
 
 
 def test_a_refusal_stands_until_it_is_cleared_and_counts_once_however_often_told() -> None:

@@ -14,7 +14,7 @@ from trafficfed.kubernetes_api.transport import Transport
 from trafficfed.kubernetes_api.usable import RETRY_S, Connect, usable
 from trafficfed.kubernetes_api.wire import Event, Lost
 from trafficfed.ports import Clock
-from trafficfed.reports import Report
+from trafficfed.reports import Report, ServerCertified
 
 
 class Connection:
@@ -57,7 +57,7 @@ class Connection:
         logging.getLogger(__name__).warning("cluster %s: an Event was not written: %s", self._name, reason)
 
     async def _watch(self, credentials: Credentials) -> None:
-        transport = Transport(credentials)
+        transport = Transport(credentials, certified=lambda at_s: self._report(ServerCertified(self._name, at_s)))
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._events = EventWriter(transport, self._clock, self._event_failed)

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from types import MappingProxyType
@@ -70,9 +71,18 @@ class Api(Writer, Protocol):
 class Transport:
     """One aiohttp session per cluster. Make it inside a running event loop; close it at the end."""
 
-    def __init__(self, credentials: Credentials, answer_s: float = ANSWER_S) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        answer_s: float = ANSWER_S,
+        certified: Callable[[float], None] = lambda ends_s: None,
+    ) -> None:
+        """``certified`` is told when the certificate ends that the server shows (UTC seconds), if it is another one."""
         self.credentials = credentials
         self._answer_s = answer_s
+        self._certified = certified
+        self._connection: object = None
+        self._certificate_ends_s: float | None = None
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, socket_factory=_keepalive_socket),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
@@ -129,6 +139,7 @@ class Transport:
             response.close()
             response = await self._send(method, path, params, body, headers)
         if response.status < 300:
+            self._look_at_certificate(response)
             return response
         with self._failures():
             said = await response.read()
@@ -151,6 +162,19 @@ class Transport:
                 server_hostname=self.credentials.server_name or None,
                 proxy=self.credentials.proxy or None,
             )
+
+    def _look_at_certificate(self, response: aiohttp.ClientResponse) -> None:
+        """Once for each connection; one whose answer is over already is looked at another time."""
+        link = response.connection.transport if response.connection is not None else None
+        if link is None or link is self._connection:
+            return
+        self._connection = link
+        shown = link.get_extra_info("peercert") or {}
+        if (until := shown.get("notAfter")) and (ends_s := float(ssl.cert_time_to_seconds(until))) != (
+            self._certificate_ends_s
+        ):
+            self._certificate_ends_s = ends_s
+            self._certified(ends_s)
 
     @asynccontextmanager
     async def _deadline(self, method: str, path: str) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""When the certificates run out that probes were shown: the newest of every target, as long as that is a target."""
+"""When the certificates run out that probes and watches were shown: of a target as long as that is one."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,6 +14,20 @@ class Certificates:
 
     def __init__(self) -> None:
         self._ends: dict[str, dict[Place, float]] = {}
+        self._servers: dict[str, float] = {}
+
+    def of_server(self, cluster: str, ends_s: float) -> None:
+        """What a cluster's API server showed last."""
+        self._servers[cluster] = ends_s
+
+    def of_servers(self) -> Family:
+        """The end of each API server's."""
+        return Family(
+            "trafficfed_api_server_certificate_expiry_timestamp_seconds",
+            "When the certificate that a cluster's API server shows runs out.",
+            ("cluster",),
+            (((cluster,), ends_s) for cluster, ends_s in sorted(self._servers.items())),
+        )
 
     def take(self, seen: Observation) -> None:
         """One probe came back."""

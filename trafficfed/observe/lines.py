@@ -16,6 +16,7 @@ from trafficfed.reports import (
     Published,
     RefusalCleared,
     ReportEvent,
+    ServerCertified,
     ServiceRefused,
     VerdictChanged,
     Verified,
@@ -62,6 +63,9 @@ def line(event: ReportEvent) -> Line:
         case LeadershipChanged(leads, term, leader, reason):
             who = (("leads", str(leads).lower()), ("term", term), ("leader", leader), ("reason", reason))
             return Line("info", "leadership", who)
+        case ServerCertified(cluster, ends_s):
+            until = datetime.fromtimestamp(ends_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return Line("debug", "server-certificate", (("cluster", cluster), ("until", until)))
         case ConfigurationRead(path, refused, outcome):
             said = refused.replace("\n", "; ") or outcome
             facts = (("file", path), ("taken", str(not refused).lower()), ("message", said))

@@ -20,6 +20,7 @@ from trafficfed.reports import (
     Published,
     RefusalCleared,
     ReportEvent,
+    ServerCertified,
     ServiceRefused,
     VerdictChanged,
     Verified,
@@ -47,6 +48,7 @@ class Gauges(Value, frozen=True, kw_only=True):
     generation: int = 0
     term: int = 0
     queue_depth: int = 0
+    queue_age_s: float = 0.0
     held: int = 0
     outlets: tuple[OutletState, ...] = ()
 
@@ -124,6 +126,7 @@ class Metrics:
         self.term = self._gauge("table_term", "Term of the table.")
         self.services = self._gauge("services", "GlobalServices in the table.")
         self.queue = self._gauge("queue_depth", "GlobalServices waiting to be decided.")
+        self.queue_age = self._gauge("queue_age_seconds", "How long there has been a GlobalService to be decided.")
         self.held = self._gauge("held_changes", "Changes that wait for an operator to confirm.")
         self.dropped = self._gauge("dropped_series", "Series left out of this scrape because there are too many.")
 
@@ -146,6 +149,8 @@ class Metrics:
                 self.freshness.labels(event.cluster, event.freshness).inc()
             case Braked():
                 self.brakes.labels(event.provider).inc()
+            case ServerCertified(cluster, ends_s):
+                self._certificates.of_server(cluster, ends_s)
             case ProviderFailed():
                 self.failures.labels(event.provider).inc()
             case ServiceRefused() | RefusalCleared():
@@ -228,6 +233,7 @@ class Metrics:
         self.term.set(now.term)
         self.services.set(len(rows))
         self.queue.set(now.queue_depth)
+        self.queue_age.set(now.queue_age_s)
         self.held.set(now.held)
         self.dropped.set(dropped.count)
         encode, _ = choose_encoder(OPEN_METRICS_TYPE if open_metrics else CONTENT_TYPE)
@@ -242,3 +248,4 @@ class Metrics:
         yield from series.of_sources(sources)
         yield from of_outlets(now.outlets)
         yield self._certificates.of_clusters()
+        yield self._certificates.of_servers()
