@@ -11,6 +11,7 @@ from trafficfed import reports
 from trafficfed.health import reasons
 from trafficfed.nameserver.metrics import Collector
 from trafficfed.nameserver.status import Numbers
+from trafficfed.nameserver.tallies import Asked
 from trafficfed.observe import series
 from trafficfed.observe.certificates import Certificates
 from trafficfed.observe.configuration_metrics import ConfigurationMetrics
@@ -41,7 +42,7 @@ NUMBERS = Numbers(
     services=0,
     table_age_s=0.0,
     unreadable_places=0,
-    continents=(("EU", 1),),
+    asked=(Asked("default/shop/web", "eu", "EU", 1),),
 )
 
 Described = tuple[str, str, frozenset[str]]

@@ -5,6 +5,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from trafficfed.nameserver.metrics import RCODES, Collector
 from trafficfed.nameserver.respond import Responder
 from trafficfed.nameserver.status import Numbers
+from trafficfed.nameserver.tallies import Asked, Tallies
 from trafficfed.testing.nameservers import ask
 from trafficfed.testing.sample_zone import AP, EU, ROWS, anyone, only, responder_for, service_row
 
@@ -26,7 +27,14 @@ SAMPLE = Numbers(
     services=27,
     table_age_s=28.5,
     unreadable_places=29,
-    continents=(("NA", 33), ("", 34), ("EU", 32)),
+    asked=(
+        Asked("default/shop/web", "eu", "EU", 30),
+        Asked("default/shop/api", "eu", "EU", 2),
+        Asked("default/shop/web", "us", "NA", 33),
+        Asked("default/shop/web", "eu+us", "unknown", 34),
+        Asked("default/shop/all", "eu+us", "any", 35),
+    ),
+    inside_ratio=0.25,
 )
 
 
@@ -54,6 +62,7 @@ def test_every_number_is_exposed_under_its_name() -> None:
         "table_services": 27,
         "table_age_seconds": 28.5,
         "unreadable_places_total": 29,
+        "inside_sources_ratio": 0.25,
     }
 
 
@@ -80,7 +89,46 @@ def test_only_whose_place_mattered_is_counted_by_it() -> None:
     ask(responder, "web.example.org", subnet="0.0.0.0/0")
     ask(responder, "none.example.org", subnet="198.51.100.0/24")
     ask(responder, "nope.example.org", subnet="198.51.100.0/24")
-    assert dict(responder.continents) == {"EU": 2, "": 1}
+    asked = {each for each in responder.tallies.asked() if each.service.endswith("/web.example.org")}
+    assert asked == {
+        Asked("default/prod/web.example.org", "eu", "EU", 2),
+        Asked("default/prod/web.example.org", "ap", "unknown", 1),
+        Asked("default/prod/web.example.org", "ap", "any", 1),
+    }
+
+
+def test_queries_are_counted_by_service_answer_and_continent() -> None:
+    found = {name: value for name, value in exposed(SAMPLE).items() if "service_queries" in name}
+    name = "trafficfed_nameserver_service_queries_total"
+    assert found == {
+        f'{name}{{answer="eu",continent="EU",service="default/shop/web"}}': 30,
+        f'{name}{{answer="eu",continent="EU",service="default/shop/api"}}': 2,
+        f'{name}{{answer="us",continent="NA",service="default/shop/web"}}': 33,
+        f'{name}{{answer="eu+us",continent="unknown",service="default/shop/web"}}': 34,
+        f'{name}{{answer="eu+us",continent="any",service="default/shop/all"}}': 35,
+    }
+
+
+def test_an_answer_that_comes_back_is_counted_on() -> None:
+    both, one = anyone(EU, AP), anyone(AP)
+    responder = responder_for((service_row("web.example.org", both), *ROWS[1:]))
+    for rule in (both, one, both):
+        responder.index.apply([service_row("web.example.org", rule)])
+        ask(responder, "web.example.org")
+    counts = {each.answer: each.queries for each in responder.tallies.asked()}
+    assert counts == {"ap+eu": 2, "ap": 1}
+
+
+def test_only_so_many_answers_are_told_apart() -> None:
+    tallies = Tallies(limit=2)
+    for number in range(4):
+        tallies.of(f"s{number}", "eu")["EU"] += 1
+    tallies.of("s0", "eu")["EU"] += 1
+    assert set(tallies.asked()) == {
+        Asked("s0", "eu", "EU", 2),
+        Asked("s1", "eu", "EU", 1),
+        Asked("other", "other", "EU", 2),
+    }
 
 
 def test_every_rcode_that_the_server_can_give_has_a_name() -> None:

@@ -1,5 +1,6 @@
 """The name server's numbers for Prometheus, read from plain ints when asked: the hot path counts and no more."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 
@@ -8,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from trafficfed.feed.addresses import host_and_port
 from trafficfed.feed.messages import Standing
 from trafficfed.nameserver.status import Numbers
+from trafficfed.nameserver.tallies import ANYONE, Asked
 from trafficfed.observe.scraped import scraped
 
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 16: "BADVERS"}
@@ -27,7 +29,8 @@ class Collector:
         for code, name in RCODES.items():
             queries.add_metric([name], now.rcodes[code])
         yield queries
-        yield _located(now.continents)
+        yield _asked(now.asked)
+        yield _located(now.asked)
         for name, text, count in (
             ("dropped", "Packets that deserved no response.", now.dropped),
             ("unsent", "Responses that the kernel did not take.", now.unsent),
@@ -41,6 +44,11 @@ class Collector:
             ("highest_term", "Highest term that was seen in a beat or in the table.", now.highest_term),
             ("overlaid_services", "GlobalServices answered by verdicts made without a leader.", now.overlaid),
             ("serving", "1 while answers come from the table, 0 while they are SERVFAIL.", now.serving),
+            (
+                "inside_sources_ratio",
+                "Share of clients located by their own address that is private.",
+                now.inside_ratio,
+            ),
             ("table_term", "Term of the table in use.", now.term),
             ("table_generation", "Generation of the table in use: the zones' serial.", now.generation),
             ("table_services", "GlobalServices in the table in use.", now.services),
@@ -51,14 +59,29 @@ class Collector:
         yield _one_of("standing", "1 at what that controller's table is.", "standing", tuple(Standing), now.standing)
 
 
-def _located(continents: Iterable[tuple[str, int]]) -> CounterMetricFamily:
+def _asked(asked: Iterable[Asked]) -> CounterMetricFamily:
+    queries = CounterMetricFamily(
+        "trafficfed_nameserver_service_queries",
+        "Queries for a service's names, by the clusters that were given out and the client's continent.",
+        labels=["service", "answer", "continent"],
+    )
+    for each in asked:
+        queries.add_metric([each.service, each.answer, each.continent], each.queries)
+    return queries
+
+
+def _located(asked: Iterable[Asked]) -> CounterMetricFamily:
+    continents: Counter[str] = Counter()
+    for each in asked:
+        if each.continent != ANYONE:
+            continents[each.continent] += each.queries
     located = CounterMetricFamily(
         "trafficfed_nameserver_located_queries",
         "Queries whose answer depends on where the client is, by its continent.",
         labels=["continent"],
     )
-    for continent, count in sorted(continents):
-        located.add_metric([continent or "unknown"], count)
+    for continent, count in sorted(continents.items()):
+        located.add_metric([continent], count)
     return located
 
 

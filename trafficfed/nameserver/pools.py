@@ -7,8 +7,12 @@ from itertools import accumulate
 from trafficfed.model import Decision, Form, Member
 from trafficfed.nameserver.draw import Draw
 from trafficfed.nameserver.records import Answers, addresses, alias
+from trafficfed.nameserver.tallies import Tally
 
 NOTHING: Answers = {}
+
+Of = tuple[str, str]
+"""The service, and the clusters that this is given out of, joined by ``+``."""
 
 Weighted = list[tuple[float, tuple[str, ...]]]
 
@@ -19,10 +23,13 @@ class Pool:
     Of hostnames an answer can hold but one, so each is an alternative with its share of its member's weight.
     """
 
-    __slots__ = ("_alternatives", "_cumulative", "_total")
+    __slots__ = ("_alternatives", "_cumulative", "_total", "of", "tally")
 
-    def __init__(self, choices: Weighted, compiled: Callable[[tuple[str, ...]], Answers]) -> None:
-        """``choices`` are weights and the values that are answered together; without any weight all are equal."""
+    def __init__(self, of: Of, choices: Weighted, compiled: Callable[[tuple[str, ...]], Answers]) -> None:
+        """``choices`` are weights and the values that are answered together; without any weight all are equal.
+        ``tally`` is for whoever counts what is asked."""
+        self.of = of
+        self.tally: Tally | None = None
         usable = [choice for choice in choices if choice[0] > 0] or [(1.0, values) for _, values in choices]
         self._alternatives = tuple(compiled(values) for _, values in usable) or (NOTHING,)
         self._cumulative = tuple(accumulate(weight for weight, _ in usable))
@@ -39,9 +46,11 @@ class Pool:
 class Sample:
     """A pool of which one answer carries several members, drawn by weight without replacement."""
 
-    __slots__ = ("_choices", "_compiled", "_drawn", "_pick")
+    __slots__ = ("_choices", "_compiled", "_drawn", "_pick", "of", "tally")
 
-    def __init__(self, choices: Weighted, compiled: Callable[[tuple[str, ...]], Answers], pick: int) -> None:
+    def __init__(self, of: Of, choices: Weighted, compiled: Callable[[tuple[str, ...]], Answers], pick: int) -> None:
+        self.of = of
+        self.tally: Tally | None = None
         self._choices = [choice for choice in choices if choice[0] > 0] or [(1.0, values) for _, values in choices]
         self._compiled = compiled
         self._pick = pick
@@ -63,18 +72,19 @@ class Sample:
 
 def pool(members: Sequence[Member], decision: Decision, pick: int) -> Pool | Sample:
     """Compile what one rule gives. Raises ValueError where an address or hostname of a member is none."""
+    of = str(decision.service), "+".join(sorted({member.cluster or "fallback" for member in members})) or "nothing"
     if decision.form is Form.HOSTNAME:
         shares: Weighted = [
             (member.weight / len(member.hostnames), (hostname,)) for member in members for hostname in member.hostnames
         ]
-        return Pool(shares, lambda values: alias(values[0], decision.ttl))
+        return Pool(of, shares, lambda values: alias(values[0], decision.ttl))
     choices: Weighted = [(member.weight, member.addresses) for member in members]
 
     def compiled(values: tuple[str, ...]) -> Answers:
         return addresses(tuple(dict.fromkeys(values)), decision.ttl)
 
     if pick == 0:
-        return Pool([(1.0, tuple(value for _, values in choices for value in values))], compiled)
+        return Pool(of, [(1.0, tuple(value for _, values in choices for value in values))], compiled)
     if pick == 1:
-        return Pool(choices, compiled)
-    return Sample(choices, compiled, pick)
+        return Pool(of, choices, compiled)
+    return Sample(of, choices, compiled, pick)

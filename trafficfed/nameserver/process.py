@@ -21,6 +21,7 @@ from trafficfed.nameserver.listen import Listeners, listening
 from trafficfed.nameserver.replica import Replica
 from trafficfed.nameserver.respond import Responder
 from trafficfed.nameserver.settings import NameServerSettings, check, load
+from trafficfed.nameserver.sources import Sources
 from trafficfed.nameserver.start import StartRule
 from trafficfed.nameserver.status import Numbers
 from trafficfed.nameserver.whereabouts import Whereabouts
@@ -29,6 +30,11 @@ from trafficfed.ports import Clock
 TICK_S = 0.5  # how exactly the start rule's waits end
 MMDB_LOOK_S = 60.0  # how often it is looked whether the database was replaced
 
+
+SOURCES_INSIDE = (
+    "nearly all who are located by their own address ask from a private one: if these are nodes, answers by place are"
+    " wrong; set externalTrafficPolicy: Local on the Service, and see that no load balancer hides the resolvers"
+)
 
 Expose = Callable[[str, Callable[[], Numbers]], contextlib.AbstractAsyncContextManager[None]]
 
@@ -57,6 +63,7 @@ class NameServer:
         self._feed = Following(
             settings.feeds, "nameserver", settings.key, self._replica, tell, Random(), lease_s=settings.lease_s
         )
+        self._sources = Sources()
         self._confirmed_s = keep.written_s(directory)
         self._expose: Expose | None = None
         if settings.metrics:  # half of the process's memory and half a second: only where wanted, before it listens
@@ -108,7 +115,8 @@ class NameServer:
             services=len(table.rows),
             table_age_s=max(0.0, self._clock.now_s() - self._confirmed_s),
             unreadable_places=self._whereabouts.unreadable,
-            continents=tuple(responder.continents.items()),
+            asked=tuple(responder.tallies.asked()),
+            inside_ratio=self._sources.inside_ratio,
         )
 
     async def run(self) -> None:
@@ -138,7 +146,13 @@ class NameServer:
     async def _tick(self) -> None:
         while True:
             self._woken()
+            self._look_at_sources()
             await asyncio.sleep(TICK_S)
+
+    def _look_at_sources(self) -> None:
+        source, self._responder.last_source = self._responder.last_source, ""
+        if source and self._sources.take(source):
+            self._tell(Note("SourcesInside", SOURCES_INSIDE))
 
     async def _look_for_database(self) -> None:
         while True:

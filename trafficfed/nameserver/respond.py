@@ -1,7 +1,5 @@
 """One query in, one response out: the hot path, without I/O and without parsing what needs none."""
 
-from collections import defaultdict
-
 from trafficfed.model import Form
 from trafficfed.nameserver import edns
 from trafficfed.nameserver.compile import Service
@@ -26,6 +24,7 @@ from trafficfed.nameserver.records import (
     Heads,
     heads,
 )
+from trafficfed.nameserver.tallies import ANYONE, Tallies
 from trafficfed.nameserver.whereabouts import Whereabouts
 
 _ONE_QUESTION = b"\0\1\0\0\0\0"  # the counts of questions, answers and authorities of every query that we answer
@@ -45,8 +44,8 @@ Section = tuple[Heads, bytes, int, int]
 class Responder:
     """Answers queries from an index. ``index`` may be replaced at any time; ``ready`` False answers SERVFAIL.
 
-    ``rcodes`` counts responses by rcode, ``dropped`` what got none, ``continents`` queries whose answer depended on
-    where the client is, by its continent (empty where that is not known).
+    ``rcodes`` counts responses by rcode, ``dropped`` what got none, ``tallies`` what was asked of services.
+    ``last_source`` is who was last located by the address that he asks from.
     """
 
     def __init__(self, index: Index, whereabouts: Whereabouts, draw: Draw) -> None:
@@ -54,7 +53,8 @@ class Responder:
         self.ready = False
         self.rcodes = [0] * (BADVERS + 1)
         self.dropped = 0
-        self.continents: defaultdict[str, int] = defaultdict(int)
+        self.tallies = Tallies()
+        self.last_source = ""
         self._whereabouts = whereabouts
         self._draw = draw
 
@@ -119,13 +119,19 @@ class Responder:
         """What a client may get, and the scope of that: 0 where all get the same, or none may be told apart."""
         located = subnet is not None and subnet.source > 0
         who = subnet.address if subnet is not None and located else client
-        pool, scope = service.uniform, 0
+        pool, scope, continent = service.uniform, 0, ANYONE
         if pool is None and subnet is not None and not located:
             pool = service.default  # source prefix 0 asks not to be located, RFC 7871 section 7.1.2
         elif pool is None:
             place = self._whereabouts.locate(who)
-            self.continents[place.client.continent] += 1
+            continent = place.client.continent
             pool, scope = service.pool_for(place)
+            if who is client:
+                self.last_source = client
+        tally = pool.tally
+        if tally is None:
+            tally = pool.tally = self.tallies.of(*pool.of)
+        tally[continent] += 1
         return pool.choose(self._draw, name, who), scope
 
     def _bare(self, packet: bytes, rcode: int) -> bytes:

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from trafficfed.nameserver.tallies import Asked
+
 
 class Numbers(NamedTuple):
     """What is shown at one moment.
@@ -9,8 +11,9 @@ class Numbers(NamedTuple):
     ``table_age_s`` is since a leader, or who relays it, last said that the table is current.
 
     ``followed`` is the one of ``feeds`` that the table is taken from, ``standing`` what it said of itself; empty where
-    none is. ``overlaid`` services are answered by the verdicts of a controller that has no leader. ``continents`` are
-    those of clients whose place their answer depended on, with how many queries came from each.
+    none is. ``overlaid`` services are answered by the verdicts of a controller that has no leader. ``asked`` is what
+    was asked of services; ``inside_ratio`` is the share of clients located by their own address whose address is none
+    of the internet's.
     """
 
     rcodes: tuple[int, ...]
@@ -29,4 +32,5 @@ class Numbers(NamedTuple):
     services: int
     table_age_s: float
     unreadable_places: int
-    continents: tuple[tuple[str, int], ...] = ()
+    asked: tuple[Asked, ...] = ()
+    inside_ratio: float = 0.0
