@@ -48,6 +48,7 @@ from trafficfed.observe.views import (
 )
 from trafficfed.ordering import Accept, Ordering
 from trafficfed.ports import Clock
+from trafficfed.propagation.aggregate import CopyState
 from trafficfed.steering.explain import explain
 from trafficfed.steering.foresight import foresee
 from trafficfed.steering.orders import Order, after, standing
@@ -82,6 +83,8 @@ class Propagates(Protocol):
 
     @property
     def refusals(self) -> tuple[Refusal, ...]: ...
+
+    def copies_of(self, namespace: str, service: str) -> tuple[CopyState, ...]: ...
 
     def confirm(self) -> int: ...
 
@@ -253,7 +256,8 @@ class ControllerOperations:
         row = self._rows().get(ServiceKey(*parts)) if len(parts) == len(ServiceKey.__struct_fields__) else None
         if row is None:
             raise ConfigError(f"{service}: no service has this key; write clusterset/namespace/name")
-        return chain_view(row, pipeline.records.evidence(row.key), self._standings(row.service.hostnames))
+        copies = self._propagation.copies_of(row.key.namespace, row.key.name) if self._propagation is not None else ()
+        return chain_view(row, pipeline.records.evidence(row.key), self._standings(row.service.hostnames), copies)
 
     def _standings(self, names: Sequence[str]) -> Iterator[PublishedAt]:
         for outlet, publisher in self._controller.publication.publishers:
@@ -261,7 +265,11 @@ class ControllerOperations:
             for name in names:
                 if is_in(name, outlet.zone.name):
                     yield PublishedAt(
-                        provider=outlet.provider, name=name, sets=publisher.published(name), change=changes.get(name)
+                        provider=outlet.provider,
+                        name=name,
+                        sets=publisher.published(name),
+                        change=changes.get(name),
+                        checked=publisher.checked(name),
                     )
 
     def controls(self) -> ControlsView:

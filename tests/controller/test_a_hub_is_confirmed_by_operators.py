@@ -7,6 +7,7 @@ import pytest
 from trafficfed.discovery.declared import UNDEFINED
 from trafficfed.errors import ConfigError
 from trafficfed.model import Refusal
+from trafficfed.propagation.aggregate import CopyState
 from trafficfed.testing.controlling import Bench
 from trafficfed.testing.declaring import ToldHub, written
 from trafficfed.testing.folding import balanced
@@ -24,6 +25,9 @@ class Hub:
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
+        return ()
+
+    def copies_of(self, namespace: str, service: str) -> tuple[CopyState, ...]:
         return ()
 
     def confirm(self) -> int:

@@ -110,6 +110,25 @@ def test_one_command_line_brings_a_service_everywhere_and_names_it(fleet: World,
     fleet.wait_until(
         lambda: (get(hub, path("story")) or {}).get("status", {}).get("readyReplicas") == 9, WITHIN_S, "status adds up"
     )
+    fleet.wait_until(
+        lambda: {each["verified"] for each in chain(fleet, "story")["records"]} == {"right"}, WITHIN_S, "it is verified"
+    )
+    told = chain(fleet, "story")
+    assert [(each["cluster"], each["state"]) for each in told["copies"]] == [
+        ("ap", "InPlace"),
+        ("eu", "InPlace"),
+        ("us", "InPlace"),
+    ]
+    assert {each["provider"] for each in told["records"]} == {"bind", "knot"}
+    assert all(each["verified_at_s"] > 0 for each in told["records"])
+
+
+def chain(fleet: World, name: str) -> Json:
+    """What is known of one service, from where it was placed to what its authorities answer."""
+    body = fleet.deployment.get(f"/api/chain?service=default/{NAMESPACE}/{name}")
+    assert body is not None
+    told: Json = json.loads(body)
+    return told
 
 
 def settled(hub: RealCluster, fleet: World, name: str, reason: str, kind: str = "Applied") -> str:

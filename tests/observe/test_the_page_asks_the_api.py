@@ -41,7 +41,7 @@ async def get(operations: ScriptedOperations) -> AsyncIterator[Get]:
 async def test_a_chain_is_asked_for_by_the_services_key(get: Get, operations: ScriptedOperations) -> None:
     operations.chains["default/shop/web"] = ChainView(service="default/shop/web")
     status, chain = await get("/api/chain?service=default/shop/web")
-    assert (status, chain) == (200, {"service": "default/shop/web", "observations": [], "records": []})
+    assert (status, chain) == (200, {"service": "default/shop/web", "copies": [], "observations": [], "records": []})
     assert (await get("/api/chain?service=none"))[0] == 404
     assert (await get("/api/chain"))[0] == 404
 

@@ -13,6 +13,7 @@ from trafficfed.observe.views import (
     EventView,
     ExplainView,
     ForeseenView,
+    PlacedView,
     PreviewView,
     PublishedView,
     RefusalView,
@@ -139,7 +140,10 @@ def hostile_service(text: str) -> ServiceView:
 def hostile_chain(text: str) -> ChainView:
     seen = SeenView(vantage=text, cluster=text, address=text, passed=False, at_s=1.0, error=text)
     return ChainView(
-        service=text, observations=(seen,), records=(PublishedView(provider=text, record=text, state=text),)
+        service=text,
+        copies=(PlacedView(cluster=text, state=text, message=text),),
+        observations=(seen,),
+        records=(PublishedView(provider=text, record=text, state=text, verified=text, verified_at_s=1.0),),
     )
 
 
@@ -155,6 +159,7 @@ def test_hostile_names_are_text_wherever_they_stand(page: Page, operations: Scri
         rows(page).get_by_role("option").filter(has_text=text).first.click()
         expect(page.locator("#detail")).to_contain_text(text)
         expect(page.get_by_role("table", name="Records")).to_contain_text(text)
+        expect(page.get_by_role("table", name="Placed by propagation")).to_contain_text(text)
         page.get_by_label("Name", exact=True).fill(text)
         page.get_by_role("button", name="Ask").click()
         expect(page.locator("#asked li")).to_have_text(text)

@@ -11,7 +11,7 @@ from trafficfed.reports import ReportEvent, Verified
 from trafficfed.testing.publishing import ZONE
 from trafficfed.testing.scripted_api import LoopClock
 from trafficfed.zones.ownership import done_marker, marker_set
-from trafficfed.zones.verify import DELAYS_S, Verifier, expectation
+from trafficfed.zones.verify import DELAYS_S, Checked, Verifier, expectation
 
 pytestmark = pytest.mark.looptime
 
@@ -140,3 +140,24 @@ def test_markers_are_no_concern_of_clients() -> None:
     expected = expectation(change((a("192.0.2.1"),), (six,)), 1.0)
     assert expected.values == (("AAAA", ("2001:db8::1",)),)
     assert expected.gone == (("A", ("192.0.2.1",)),)
+
+
+async def test_how_authorities_answered_last_is_remembered_by_name() -> None:
+    servers, reports = Servers(), list[ReportEvent]()
+    servers.say(FAST, 0.0, "192.0.2.1")
+    async with verifying(servers, reports, FAST) as verifier:
+        assert verifier.checked(NAME) is None
+        verifier.expect(change((), (a("192.0.2.1"),)), EPOCH_S)
+        assert verifier.checked(NAME) == Checked(right=None)
+        await asyncio.sleep(1)
+        first = verifier.checked(NAME)
+        assert first is not None
+        assert first.right is True
+        verifier.expect(change((a("192.0.2.1"),), (a("192.0.2.2"),)), EPOCH_S)
+        await asyncio.sleep(2 * sum(DELAYS_S))
+        wrong = verifier.checked(NAME)
+        assert wrong is not None
+        assert wrong.right is False
+        assert wrong.at_s > first.at_s
+        verifier.forget()
+        assert verifier.checked(NAME) is None, "somebody else writes there now"

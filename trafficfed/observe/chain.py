@@ -6,8 +6,12 @@ from trafficfed.health.evidence import Evidence
 from trafficfed.health.records import Place
 from trafficfed.model import NameChange, RecordSet, Row, Value
 from trafficfed.observe.showing import record_text
-from trafficfed.observe.views import ChainView, PublishedView, SeenView
+from trafficfed.observe.views import ChainView, PlacedView, PublishedView, SeenView
+from trafficfed.propagation.aggregate import CopyState
 from trafficfed.zones.ownership import marker_name
+from trafficfed.zones.verify import Checked
+
+_VERIFIED = {True: "right", False: "wrong", None: "being asked"}
 
 PUBLISHED, PENDING = "published", "pending"
 
@@ -19,12 +23,19 @@ class PublishedAt(Value, frozen=True, kw_only=True):
     name: str
     sets: tuple[RecordSet, ...] = ()
     change: NameChange | None = None
+    checked: Checked | None = None
 
 
-def chain_view(row: Row, evidence: Mapping[Place, Evidence], standings: Iterable[PublishedAt]) -> ChainView:
-    """Observations by target and vantage, records by provider; markers of ownership are left out."""
+def chain_view(
+    row: Row,
+    evidence: Mapping[Place, Evidence],
+    standings: Iterable[PublishedAt],
+    copies: Iterable[CopyState] = (),
+) -> ChainView:
+    """Copies by cluster, observations by target and vantage, records by provider; markers of ownership are left out."""
     return ChainView(
         service=str(row.key),
+        copies=tuple(PlacedView(cluster=each.cluster, state=each.reason, message=each.message) for each in copies),
         observations=tuple(_seen(evidence)),
         records=tuple(record for standing in standings for record in _records(standing)),
     )
@@ -57,4 +68,11 @@ def _records(standing: PublishedAt) -> Iterator[PublishedView]:
 
 def _told(standing: PublishedAt, record: RecordSet, state: str) -> Iterator[PublishedView]:
     if record.name != marker_name(standing.name):
-        yield PublishedView(provider=standing.provider, record=record_text(record), state=state)
+        checked = standing.checked if state == PUBLISHED else None
+        yield PublishedView(
+            provider=standing.provider,
+            record=record_text(record),
+            state=state,
+            verified=_VERIFIED[checked.right] if checked is not None else "",
+            verified_at_s=checked.at_s if checked is not None else 0.0,
+        )

@@ -326,17 +326,32 @@ class SeenView(View, frozen=True, kw_only=True):
 
 
 class PublishedView(View, frozen=True, kw_only=True):
-    """One record set of a service at a provider. ``state`` is published or pending."""
+    """One record set of a service at a provider. ``state`` is published or pending.
+
+    ``verified``: how the authorities answered since it was written here, ``right``, ``wrong`` or ``being asked``; empty
+    where they were not asked.
+    """
 
     provider: str
     record: str
     state: str
+    verified: str = ""
+    verified_at_s: float = 0.0
+
+
+class PlacedView(View, frozen=True, kw_only=True):
+    """The copy of a propagated Service in one cluster. ``state`` is InPlace, or the reason why it is not."""
+
+    cluster: str
+    state: str
+    message: str = ""
 
 
 class ChainView(View, frozen=True, kw_only=True):
-    """One service beyond its status: what vantages saw, and what stands at each provider."""
+    """One service beyond its status: where it was placed, what vantages saw, and what stands at each provider."""
 
     service: str
+    copies: tuple[PlacedView, ...] = ()
     observations: tuple[SeenView, ...] = ()
     records: tuple[PublishedView, ...] = ()
 

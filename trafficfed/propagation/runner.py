@@ -17,6 +17,7 @@ from trafficfed.kubernetes_api.usable import Connect
 from trafficfed.kubernetes_api.wire import Event
 from trafficfed.model import Cluster, Freshness, Refusal, Source
 from trafficfed.ports import Clock
+from trafficfed.propagation.aggregate import CopyState
 from trafficfed.propagation.api import Open
 from trafficfed.propagation.capacity import Room
 from trafficfed.propagation.copy_states import Census
@@ -26,7 +27,7 @@ from trafficfed.propagation.forward_clock import ForwardClock
 from trafficfed.propagation.hub_link import HubLink
 from trafficfed.propagation.member_link import RETRY_S, MemberLink, Rtt
 from trafficfed.propagation.memory import Remembered, remember, remembered
-from trafficfed.propagation.objects import DEFAULT_KINDS, TemplateKind
+from trafficfed.propagation.objects import DEFAULT_KINDS, ObjectKey, TemplateKind
 from trafficfed.propagation.outcome import ABSENT, DONE, FOUND, Ended, Listener, step_of
 from trafficfed.propagation.rehearsal import UNLIMITED, WITHIN_S, Rehearsal, Rehearsed
 from trafficfed.propagation.settling import Deed
@@ -130,6 +131,13 @@ class Propagation:
         if self._engine is None:
             return ()
         return (*self._absent, *self._engine.refusals(self._clock.now_s()))[:MOST_REFUSALS]
+
+    def copies_of(self, namespace: str, service: str) -> tuple[CopyState, ...]:
+        """How the copies of a Service stand, by cluster; none where no policy places it."""
+        if self._engine is None:
+            return ()
+        copies = self._engine.standing.copies.of(ObjectKey("", "Service", namespace, service))
+        return tuple(copies[cluster] for cluster in sorted(copies))
 
     def confirm(self) -> int:
         """Take the hub as it is; how many objects leave. Raises ConfigError where there is nothing to confirm."""

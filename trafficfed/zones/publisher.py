@@ -18,7 +18,7 @@ from trafficfed.zones.desk import Pending, ZoneDesk
 from trafficfed.zones.fence import fence_name, read_fence, term_in
 from trafficfed.zones.plan import Planned
 from trafficfed.zones.tenure import Tenure
-from trafficfed.zones.verify import Verifier
+from trafficfed.zones.verify import Checked, Verifier
 from trafficfed.zones.view import ZoneView
 from trafficfed.zones.wish import Wish
 
@@ -189,6 +189,10 @@ class ZonePublisher:
     def published(self, name: str) -> tuple[RecordSet, ...]:
         """What stands at a name as far as is known, markers included."""
         return self._desk.view.at(name)
+
+    def checked(self, name: str) -> Checked | None:
+        """How the authorities answered for a name since it was last written here."""
+        return self._verifier.checked(name)
 
     def pending(self) -> Pending:
         """What would be written now, without writing it."""

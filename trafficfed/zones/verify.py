@@ -37,6 +37,13 @@ class Expectation(Value, frozen=True, kw_only=True):
     service: str = ""
 
 
+class Checked(Value, frozen=True):
+    """How the authorities answered for a name last: ``right`` None while they are being asked."""
+
+    right: bool | None
+    at_s: float = 0.0
+
+
 def expectation(change: NameChange, event_at_s: float, service: str = "") -> Expectation:
     """What clients shall see after a change; of types that the provider steers, each client sees something else."""
     before, after = _data(change.name, change.before), _data(change.name, change.after)
@@ -73,7 +80,12 @@ class Verifier:
         self._ask = ask or ask_udp
         self._in_sync = in_sync
         self._expected: dict[str, Expectation] = {}
+        self._checked: dict[str, Checked] = {}
         self._queue: asyncio.Queue[Expectation] = asyncio.Queue()
+
+    def checked(self, name: str) -> Checked | None:
+        """What came of a name's newest change, None where none was followed up."""
+        return Checked(right=None) if name in self._expected else self._checked.get(name)
 
     def expect(self, change: NameChange, event_at_s: float, service: str = "") -> None:
         """The newest expectation of a name replaces the one before."""
@@ -85,6 +97,7 @@ class Verifier:
     def forget(self) -> None:
         """Expect nothing any more: somebody else writes there now."""
         self._expected.clear()
+        self._checked.clear()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -97,6 +110,7 @@ class Verifier:
             right = await self._verify(expected)
             if right is not None:
                 del self._expected[expected.name]
+                self._checked[expected.name] = Checked(right, self._clock.now_s())
                 since_s = max(0.0, self._clock.now_s() - expected.event_at_s)
                 told = Verified(self._provider, self._zone, expected.name, right, since_s, expected.service)
                 self._report(told)

@@ -13,6 +13,7 @@ export function detail(service, status, now_s, chain) {
       fact("answers since", service.changed_s ? clock(service.changed_s) : "not decided yet"),
       fact("declared by", service.origin.join(", ")),
       service.frozen ? fact("frozen", service.frozen) : null),
+    chain && chain.copies.length ? placed(chain) : null,
     el("h3", {}, "1. What is seen, and the verdict"),
     table("Targets of the service", ["Cluster", "Address", "Verdict", "Why", "Since", "Latency", "Weight", "Tier", "Ready"],
       service.targets.map((one) => [
@@ -24,12 +25,18 @@ export function detail(service, status, now_s, chain) {
     table("Who gets what", ["Clients", "Get", "From", "Standing by", "Because"], service.rules.map((rule) => [
       rule.where, rule.answer.join(", ") || "nothing", parts(rule), rule.standby.join(", "), rule.reason])),
     el("h3", {}, "3. What is published"),
-    chain ? published(chain) : null,
+    chain ? published(chain, now_s) : null,
     providers(status, service),
   ];
 }
 
 const fact = (name, value) => (value ? el("div", {}, el("dt", {}, name), el("dd", {}, value)) : null);
+
+// Only of what a policy puts there: others are where their teams put them.
+function placed(chain) {
+  return table("Placed by propagation", ["Cluster", "Copy", "Why not"], chain.copies.map((one) => [
+    one.cluster, badge(one.state, one.state === "InPlace" ? "good" : "doubt"), one.message]));
+}
 
 function seen(chain, now_s) {
   if (!chain.observations.length) return null;
@@ -39,9 +46,11 @@ function seen(chain, now_s) {
       `${span(now_s - one.at_s)} ago`, String(one.in_a_row), one.error]));
 }
 
-function published(chain) {
-  return chain.records.length ? table("Records", ["Provider", "Record", "State"], chain.records.map((one) => [
-    one.provider, one.record, badge(one.state, { published: "good", pending: "doubt" }[one.state] || "quiet")])) : null;
+function published(chain, now_s) {
+  return chain.records.length ? table("Records", ["Provider", "Record", "State", "Authorities answer"], chain.records.map((one) => [
+    one.provider, one.record, badge(one.state, { published: "good", pending: "doubt" }[one.state] || "quiet"),
+    one.verified ? badge(one.verified_at_s ? `${one.verified}, asked ${span(now_s - one.verified_at_s)} ago` : one.verified,
+      { right: "good", wrong: "bad" }[one.verified] || "quiet") : ""])) : null;
 }
 
 function providers(status, service) {
