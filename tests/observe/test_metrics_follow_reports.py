@@ -99,6 +99,16 @@ def test_a_report_counts_once_in_its_own_series(event: ReportEvent, expected: Sa
     assert after[expected] == 1.0
 
 
+def test_times_carry_the_name_that_they_were_measured_on_where_it_fits() -> None:
+    metrics = Metrics(Gauges)
+    metrics(Published("bind", "fed.test", "web.fed.test", Outcome.DONE, 3.0))
+    metrics(Published("bind", "fed.test", f"{'x' * 125}.fed.test", Outcome.DONE, 30.0))
+    told = metrics.render(open_metrics=True).decode()
+    (line,) = [line for line in told.splitlines() if " # " in line and "publication" in line]
+    assert line.partition(" # ")[2].startswith('{name="web.fed.test"} 3.0')
+    assert " # {" not in metrics.render().decode(), "the older format knows none"
+
+
 def test_a_change_that_failed_is_no_publication_time() -> None:
     metrics = Metrics(Gauges)
     metrics(Published("bind", "fed.test", "web.fed.test", Outcome.FAILED, 30.0))

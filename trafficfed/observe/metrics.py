@@ -37,6 +37,9 @@ RTT_S = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 1.0, 3.0)
 # A probe later than half the suspicion interval (1 s) makes a failover late.
 LATENESS_S = (0.005, 0.02, 0.1, 0.5, 2.0)
 
+EXEMPLAR_MAX = 128
+"""Characters of an exemplar's labels and values (OpenMetrics 1.0.0, Exemplars)."""
+
 CHUNK = 65_536  # octets, which take about two milliseconds to write
 
 
@@ -178,18 +181,18 @@ class Metrics:
     def _published(self, event: Published) -> None:
         self.changes.labels(event.provider, event.outcome).inc()
         if event.outcome == "Done":
-            self.published.labels(event.provider).observe(event.since_event_s)
+            self.published.labels(event.provider).observe(event.since_event_s, _exemplar(event.name))
             if (took_s := self._deaths.published(event)) is not None:
-                self.death_published.labels(event.provider).observe(took_s)
+                self.death_published.labels(event.provider).observe(took_s, _exemplar(event.name))
 
     def _verified(self, event: Verified) -> None:
         # Both series are there from the first on: a rate sees nothing of a series that begins with its first event.
         right, wrong = (self.verifications.labels(event.provider, result) for result in ("right", "wrong"))
         (right if event.right else wrong).inc()
         if event.right:
-            self.verified.labels(event.provider).observe(event.since_event_s)
+            self.verified.labels(event.provider).observe(event.since_event_s, _exemplar(event.name))
             if (took_s := self._deaths.verified(event)) is not None:
-                self.death_verified.labels(event.provider).observe(took_s)
+                self.death_verified.labels(event.provider).observe(took_s, _exemplar(event.name))
 
     def _refusal(self, event: ServiceRefused | RefusalCleared) -> None:
         refusal = event.refusal
@@ -249,3 +252,8 @@ class Metrics:
         yield from of_outlets(now.outlets)
         yield self._certificates.of_clusters()
         yield self._certificates.of_servers()
+
+
+def _exemplar(name: str) -> dict[str, str] | None:
+    """Whose change a measurement was, for whoever asks for OpenMetrics; None for a name that is too long for one."""
+    return {"name": name} if len("name") + len(name) <= EXEMPLAR_MAX else None
