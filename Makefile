@@ -10,7 +10,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-check test check lint bench setup-tests clean
+.PHONY: help demo demo-check test check lint docs bench setup-tests clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,10 @@ lint: .venv/.ready ## format, lint, import contracts, strict types
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
+
+docs: .venv/.ready ## the documentation as a site, in build/docs; fails for broken links
+	@$(BIN)/python -m scripts.site build/docs
+	@echo "build/docs/index.html"
 
 bench: setup-tests ## the benchmarks of benchmarks/README.md
 	@$(BIN)/python -m benchmarks $(ARGS)
