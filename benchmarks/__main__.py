@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import change_to_answer, hub_to_members, page_viewers, region_death, scrape
+from benchmarks import change_to_answer, hub_to_members, newcomer, page_viewers, region_death, scrape
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,7 +52,18 @@ def scrapes(_: Path, given: argparse.Namespace) -> str:
     return scrape.report([scrape.measure(size, each=each) for size in sizes for each in (True, False)])
 
 
-BENCHMARKS = {"answers": answers, "propagation": propagation, "death": death, "page": page, "scrape": scrapes}
+def first_minutes(directory: Path, given: argparse.Namespace) -> str:
+    return newcomer.report(newcomer.measure(directory))
+
+
+BENCHMARKS = {
+    "answers": answers,
+    "propagation": propagation,
+    "death": death,
+    "page": page,
+    "scrape": scrapes,
+    "newcomer": first_minutes,
+}
 
 
 if __name__ == "__main__":

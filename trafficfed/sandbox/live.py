@@ -28,6 +28,7 @@ class Hints:
     story: str
     metrics: str
     page: str
+    token: Path
 
     @classmethod
     def of(cls, fleet: Fleet, deployment: Deployment, story: Story, file: Path) -> Self:
@@ -40,6 +41,7 @@ class Hints:
             story=story.hostname,
             metrics=f"curl -s http://127.0.0.1:{deployment.api_port}/metrics",
             page=f"http://127.0.0.1:{deployment.api_port}/",
+            token=deployment.directory / "state" / "api-token",
         )
 
 
@@ -119,7 +121,8 @@ def _events(status: StatusView) -> list[str]:
 
 
 def _tries(fleet: Fleet, hints: Hints) -> list[str]:
-    lines = ["  see it live in a browser:", f"    {hints.page}", "  ask as a client in eu:", f"    {hints.dig}"]
+    lines = ["  see it live in a browser; to drain a cluster there, allow orders with the token:", f"    {hints.page}"]
+    lines += [f"    cat {hints.token}", "  ask as a client in eu:", f"    {hints.dig}"]
     backend = fleet.backends["eu"]
     if isinstance(backend, BackendProcess):
         if backend.pid is not None:
