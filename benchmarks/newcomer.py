@@ -8,7 +8,6 @@ import re
 import shlex
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,7 +40,7 @@ def measure(directory: Path, *, clone: bool = True) -> list[Step]:
     """Walk the path. ``clone`` False: in this checkout, which is set up already."""
     checkout = _cloned(directory) if clone else ROOT
     walked = _Walk()
-    with _demo(checkout) as demo:
+    with _demo(checkout, directory / "said") as demo:
         walked.step(
             "make demo: set up, and every region answers its own clients", lambda: _answers(demo, "127.0.1."), UP_S
         )
@@ -85,24 +84,17 @@ class _Walk:
 class _Demo:
     """The demo as a newcomer has it in his first terminal; commands that it prints are typed in a second one."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
-        self._said: list[str] = []
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._said.append(line)
+    def __init__(self, process: "subprocess.Popen[bytes]", said: Path) -> None:
+        self._process, self._said = process, said
 
     @property
     def ended(self) -> bool:
         """Whether it has, and said so; make itself ends otherwise than with 0 when it is interrupted."""
-        return self.process.poll() is not None and "nothing is left running" in "".join(self._said)
+        return self._process.poll() is not None and "nothing is left running" in self._said.read_text()
 
     def hint(self, begins: str) -> str:
         """The newest command or address of those offered that begins so; empty where none was printed yet."""
-        offered = HINT.findall("".join(self._said))
+        offered = HINT.findall(self._said.read_text())
         return next((each for each in reversed(offered) if each.startswith(begins)), "")
 
     def output_of(self, begins: str) -> str:
@@ -112,18 +104,20 @@ class _Demo:
 
 
 @contextmanager
-def _demo(checkout: Path) -> Iterator[_Demo]:
+def _demo(checkout: Path, said: Path) -> Iterator[_Demo]:
     """The README's first command, in a process group of its own, as a terminal gives it; ended as Ctrl-C does."""
     if DEMO not in _commands():
         raise SystemExit(f"the README's section {SECTION!r} does not begin with {DEMO!r}")
     environment = os.environ | {"NO_COLOR": "1"}
-    with subprocess.Popen(
-        shlex.split(DEMO), cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            shlex.split(DEMO), cwd=checkout, env=environment, stdout=out, stderr=out, start_new_session=True
+        )
         try:
-            yield _Demo(process)
+            yield _Demo(process, said)
         finally:
             os.killpg(process.pid, signal.SIGINT)
+            process.wait(SOON_S)
 
 
 def _commands() -> Sequence[str]:
