@@ -39,6 +39,8 @@ def test_every_path_that_it_names_is_served() -> None:
 
 
 def test_every_picture_is_shown_somewhere() -> None:
-    shown = {target.rpartition("/")[2] for each in pages() for target in each.links if target.endswith((".png", ".svg"))}
+    shown = {
+        target.rpartition("/")[2] for each in pages() for target in each.links if target.endswith((".png", ".svg"))
+    }
     assert {path.name for path in (ROOT / "docs/images").iterdir()} == shown
     assert page("docs/live-page.md").links

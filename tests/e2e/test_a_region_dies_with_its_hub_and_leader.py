@@ -6,6 +6,7 @@ Real API servers with an etcd each, controllers, name servers, probers and backe
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from trafficfed.feed.messages import SILENCE_S
 from trafficfed.leadership.zone_elector import LABEL
@@ -224,6 +225,24 @@ def test_a_controller_that_lost_all_it_knew_begins_with_what_the_electors_keep(f
     heir = fleet.leader()
     assert len(heir.status()["services"]) == rows
     fleet.settle("web")
+
+
+def test_a_leader_that_takes_a_changed_file_over_hands_the_lead_on_and_no_answer_changes(fleet: Regions) -> None:
+    leader = fleet.leader()
+    process, before = leader.deployment.controller, fleet.answers("web")
+    assert process is not None
+    pid = process.pid
+    file = yaml.safe_load(leader.deployment.config.read_text()) | {"metrics": {"series": 12_345}}
+    leader.deployment.config.write_text(yaml.safe_dump(file, sort_keys=False))
+
+    def handed_on() -> bool:
+        assert fleet.answers("web") == before, fleet.logs()
+        return fleet.leader() is not leader and leader.standing() == "relays"
+
+    fleet.wait_until(handed_on, BACK_S, "another one leads, and the one that began anew follows it")
+    assert process.pid == pid, "it is the same process"
+    leader.deployment.write()
+    returned(fleet, leader)
 
 
 def test_a_controller_with_another_electorate_does_not_lead_and_says_so(fleet: Regions) -> None:
