@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Never
 
 from trafficfed.config.settings import Settings
-from trafficfed.errors import ConfigError
+from trafficfed.errors import ConfigError, TrafficfedError
 from trafficfed.ports import Clock
 from trafficfed.process import first_error
 from trafficfed.reports import ConfigurationRead, Report
@@ -95,10 +95,11 @@ class Configuration:
                 found = self._read()
                 self._refuse_bound(found)
                 self._check(found)
-            except ConfigError as error:
-                self.refuse(str(error))
+            except Exception as error:  # noqa: BLE001 - whatever a file does to an adapter, what is in force goes on
+                told = isinstance(error, TrafficfedError)
+                self.refuse(str(error) if told else f"{type(error).__name__}: {error}")
                 continue
-            if asked or found != self.settings:
+            if asked or found.meaning != self.settings.meaning:
                 return found
             self._settle("it says what is in force")
 

@@ -8,7 +8,7 @@ import pytest
 
 from trafficfed.config.load import load
 from trafficfed.config.settings import Settings
-from trafficfed.errors import ConfigError
+from trafficfed.errors import AdapterError, ConfigError
 from trafficfed.observe.lines import line
 from trafficfed.process import first_error
 from trafficfed.reloading import LOOK_S, Configuration, keep_serving
@@ -156,7 +156,7 @@ async def test_a_file_that_is_gone_or_no_text_changes_nothing(world: World) -> N
 
 async def test_a_comment_begins_nothing(world: World) -> None:
     async with Serving(world):
-        world.write(FILE + "# as agreed on Monday\n")
+        world.write(f"# as agreed on Monday\n{FILE}# and on Tuesday\n")
         await asyncio.sleep(SOON_S)
         assert len(world.controller.begun) == 1
 
@@ -177,15 +177,25 @@ async def test_whose_the_records_are_and_where_the_table_is_does_not_change_unde
         assert len(world.controller.begun) == 1
 
 
-async def test_what_an_adapter_finds_wrong_is_refused_before_anything_ends(world: World) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConfigError("own: no such key"), "own: no such key"),
+        (AdapterError("install trafficfed[route53]"), "install trafficfed[route53]"),
+        (ZeroDivisionError("a bug"), "ZeroDivisionError: a bug"),
+    ],
+)
+async def test_what_an_adapter_finds_wrong_is_refused_before_anything_ends(
+    world: World, error: Exception, said: str
+) -> None:
     def check(settings: Settings) -> None:
-        raise ConfigError("own: no such key")
+        raise error
 
     async with Serving(world):
         world.checked = check
         world.write(FILE.replace("eu-west-1", "eu-central-1"))
         await asyncio.sleep(SOON_S)
-        assert world.configuration.refused == "own: no such key"
+        assert world.configuration.refused == said
         assert len(world.controller.begun) == 1
 
 

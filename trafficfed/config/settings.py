@@ -1,7 +1,7 @@
 """What a configuration file means, as frozen values: the rest of the program sees these and never a YAML mapping."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -181,3 +181,14 @@ class Settings:
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def meaning(self) -> "Settings":
+        """Without where in the file things stand: equal for files that say the same on other lines."""
+        return replace(
+            self,
+            access={name: replace(each, place="") for name, each in self.access.items()},
+            providers={name: replace(each, place="") for name, each in self.providers.items()},
+            hub=replace(self.hub, place="") if self.hub is not None else None,
+            warnings=(),
+        )
