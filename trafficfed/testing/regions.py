@@ -33,7 +33,7 @@ from trafficfed.testing.processes import ServerProcess, free_port
 from trafficfed.testing.real_cluster import RealCluster
 from trafficfed.testing.world import CLIENTS, NAMESPACE, PLACES, REGIONS, ZONE
 
-LEASE: Mapping[str, float] = {"lease": 3.0, "renew": 0.8}
+LEASE: Mapping[str, float] = {"lease": 4.0, "renew": 0.8}
 """A lease that lets a test see a takeover within seconds."""
 POLL_S = 0.05
 LEADER_S = 60.0
