@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import dns.message
+import dns.rcode
 import pytest
 
 from trafficfed.errors import ConfigError
@@ -51,11 +52,23 @@ def drain(sock: Socket) -> tuple[DatagramServer, int]:
 PACKET = question("all.example.org").to_wire()
 
 
-def test_a_wake_takes_all_that_is_there_and_asks_once_for_the_table() -> None:
+def test_a_wake_takes_all_that_is_there_and_asks_for_the_table_before_each_answer() -> None:
     sock = Socket(*[PACKET] * 5)
     _, asked = drain(sock)
     assert [client for _, client in sock.sent] == [("192.0.2.1", 40000)] * 5
-    assert asked == 1
+    assert asked == 5
+
+
+def test_a_process_that_was_stopped_amid_a_batch_answers_the_next_datagram_by_what_it_knows_after_it() -> None:
+    """SIGSTOP after an answer, SIGCONT, a new query: read by the same batch, and the pause counts for it."""
+    responder = responder_for()
+    sock = Socket(PACKET, PACKET)
+
+    def woken() -> None:
+        responder.ready = sock.received < 2  # the process stood still between the first datagram and the second
+
+    DatagramServer(sock, responder, woken)._drain()  # type: ignore[arg-type]
+    assert [dns.message.from_wire(data).rcode() for data, _ in sock.sent] == [dns.rcode.NOERROR, dns.rcode.SERVFAIL]
 
 
 def test_a_wake_takes_a_batch_at_most_so_that_others_have_their_turn() -> None:

@@ -89,13 +89,13 @@ async def test_messages_may_come_many_at_once_and_are_answered_in_order() -> Non
     assert len(messages(wire.written)) == 21
 
 
-async def test_before_each_batch_it_is_asked_whether_the_table_is_still_good() -> None:
+async def test_before_each_answer_it_is_asked_whether_the_table_is_still_good() -> None:
     server, _ = connect()
     woken = server._woken
     assert isinstance(woken, Woken)
     server.data_received(framed() + framed())
     server.data_received(framed())
-    assert woken.times == 2
+    assert woken.times == 3
 
 
 @pytest.mark.parametrize(

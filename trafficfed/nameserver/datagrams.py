@@ -15,7 +15,10 @@ class DatagramServer:
     """Answers what arrives at one bound, non-blocking UDP socket. ``unsent`` counts responses the kernel refused."""
 
     def __init__(self, bound: socket.socket, responder: Responder, woken: Callable[[], None]) -> None:
-        """``woken`` is called before each batch, so that a pause is noticed before anything is answered."""
+        """``woken`` is called once a datagram is read and before it is answered.
+
+        Once a batch is not enough: a process that is stopped amid one goes on amid it, with what came meanwhile.
+        """
         self._socket = bound
         self._woken = woken
         self._responder = responder
@@ -31,7 +34,7 @@ class DatagramServer:
 
     def _drain(self) -> None:
         receive, send, answer = self._socket.recvfrom, self._socket.sendto, self._responder.answer
-        self._woken()
+        woken = self._woken
         for _ in range(BATCH):
             try:
                 packet, sender = receive(DATAGRAM_LIMIT)
@@ -40,6 +43,7 @@ class DatagramServer:
             except OSError:  # an ICMP error for an earlier response, delivered here: it is nobody's query
                 self.unsent += 1
                 continue
+            woken()
             response = answer(packet, sender[0])
             if response is None:
                 continue

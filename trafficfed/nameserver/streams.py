@@ -59,7 +59,7 @@ class StreamServer(asyncio.Protocol):
         woken: Callable[[], None],
         idle_s: float = IDLE_S,
     ) -> None:
-        """``woken`` is called before each batch, as for datagrams."""
+        """``woken`` is called before each message is answered, as for datagrams."""
         self._woken = woken
         self._responder = responder
         self._connections = connections
@@ -87,7 +87,6 @@ class StreamServer(asyncio.Protocol):
             self._deadline = self._loop.call_later(self._idle_s, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        self._woken()
         self._buffer += data
         responses: list[bytes] = []
         while len(self._buffer) >= 2:
@@ -97,6 +96,7 @@ class StreamServer(asyncio.Protocol):
                 return
             if len(self._buffer) < length + 2:
                 break
+            self._woken()
             response = self._responder.answer(bytes(self._buffer[2 : length + 2]), self._client, True)
             del self._buffer[: length + 2]
             if response is None:
