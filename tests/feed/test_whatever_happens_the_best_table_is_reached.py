@@ -68,7 +68,7 @@ class Fleet:
             return
         term = max(each.source.table.term for each in self.controllers) + 1
         self.leader.stand(ALONE)
-        self.leader = self.chance.choice(sorted(self.lives, key=lambda each: each.address))
+        self.leader = self.chance.choice([each for each in self.controllers if each in self.lives])
         self.leader.take_over(term)
 
     async def step(self, copy: Watched) -> None:
