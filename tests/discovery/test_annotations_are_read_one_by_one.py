@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trafficfed.discovery.annotations import FALLBACKS, PREFIX, WRITTEN_BY_US, Stated, Targets, read_annotations
+from trafficfed.discovery.annotations import ALL, PREFIX, WRITTEN_BY_US, Stated, Targets, read_annotations
 from trafficfed.discovery.healthcheck_url import parse_health_check
 from trafficfed.errors import ConfigError
 from trafficfed.model import HealthCheck
@@ -198,7 +198,7 @@ def test_every_mistake_says_key_value_and_what_holds_meanwhile() -> None:
     for found in stated.mistakes:
         assert found.message.startswith(f"{PREFIX}{found.key}: ")
         assert "n!onsense" in found.message
-        assert FALLBACKS[found.key] in found.message
+        assert next(each.fallback for each in ALL if each.key == found.key) in found.message
 
 
 def test_a_long_or_hostile_value_cannot_flood_or_forge_a_log_line() -> None:
@@ -254,7 +254,7 @@ def test_a_health_check_that_cannot_be_done_says_why(text: str, says: str) -> No
     assert says in str(refused.value)
 
 
-KEYS = st.sampled_from([*FALLBACKS, "hostnames", ""])
+KEYS = st.sampled_from([*(each.key for each in ALL), "hostnames", ""])
 
 
 @given(st.dictionaries(KEYS, st.text(max_size=40), max_size=6))

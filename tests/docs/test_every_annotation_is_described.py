@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from trafficfed.discovery.annotations import FALLBACKS, PREFIX, read_annotations
+from trafficfed.discovery.annotations import ALL, PREFIX, read_annotations
 from trafficfed.model import Endpoint, GlobalService, ServiceKey
 from trafficfed.testing.pages import ROOT, code, page
 
@@ -24,14 +24,8 @@ def known() -> set[str]:
     return {*mistake.message.rpartition("known here are ")[2].split(", "), "traffic-policy"}
 
 
-def test_the_table_has_every_annotation() -> None:
-    rows = PAGE.tables("key", "value", "default", "applies to")
-    assert {code(row[0]) for row in rows} == known()
-
-
-def test_every_annotation_says_what_happens_when_it_is_wrong() -> None:
-    rows = PAGE.tables("annotation", "endpoint or service that is known", "new one")
-    assert {code(row[0]) for row in rows} == known() == set(FALLBACKS)
+def test_the_reader_says_what_the_table_has() -> None:
+    assert {each.key for each in ALL} == known()
 
 
 def test_the_defaults_are_those_of_the_model() -> None:

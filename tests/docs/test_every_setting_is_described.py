@@ -1,17 +1,14 @@
 """docs/configuration.md has every key of the file with its default and its bounds, and no key that there is not."""
 
-import types
 import typing
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import annotated_types
 import pytest
-from pydantic import BaseModel, TypeAdapter
-from pydantic.fields import FieldInfo
+from pydantic import TypeAdapter
 
+from scripts.reference.settings import Setting, of_the_controller
 from trafficfed.config.places import plain
-from trafficfed.config.schema import File
 from trafficfed.errors import ConfigError
 from trafficfed.testing.pages import code, page
 from trafficfed_providers.rfc2136 import Rfc2136
@@ -19,46 +16,8 @@ from trafficfed_providers.rfc2136 import Rfc2136
 PAGE = page("docs/configuration.md")
 ROWS = {code(row[0]): row for row in PAGE.tables("key", "default", "meaning")}
 RFC2136 = ("server", "tsig.", "source", "authorities", "batch")
-REQUIRED_BY_A_CONTROLLER = "owner"
-"""A name server's file needs none, so that the schema alone does not tell."""
 
-
-class Setting(NamedTuple):
-    """One key of the file, dotted, with ``[]`` for the items of a list and ``NAME`` for a name of the user's choice."""
-
-    key: str
-    field: FieldInfo
-
-
-def settings(model: type[BaseModel], prefix: str = "") -> Iterator[Setting]:
-    for name, field in model.model_fields.items():
-        yield from of_annotation(field.annotation, prefix + (field.alias or name), field)
-
-
-def of_annotation(annotation: Any, key: str, field: FieldInfo) -> Iterator[Setting]:
-    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (types.UnionType, typing.Union):
-        yield from of_annotation(next(each for each in inner if each is not type(None)), key, field)
-    elif origin is typing.Annotated:
-        yield from of_annotation(inner[0], key, field)
-    elif origin is tuple and issubclass(origin, tuple) and not hasattr(annotation, "_fields"):
-        yield from of_annotation(inner[0], f"{key}[]", field)
-    elif origin is dict:
-        yield from of_annotation(inner[1], f"{key}.NAME", field)
-    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield from settings(annotation, f"{key}.")
-    else:
-        yield Setting(key, field)
-
-
-ALL = tuple(settings(File))
-NUMBERS = {
-    setting.key: (setting.field, bounds)
-    for setting in ALL
-    if len(
-        bounds := [each for each in setting.field.metadata if isinstance(each, annotated_types.Ge | annotated_types.Le)]
-    )
-}
+ALL = of_the_controller()
 
 
 def test_the_walk_finds_keys_of_every_shape() -> None:
@@ -73,25 +32,23 @@ def test_every_key_of_the_file_is_described_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("setting", ALL, ids=lambda setting: setting.key)
-def test_each_default_is_the_one_in_force(setting: Setting) -> None:
-    shown, field = ROWS[setting.key][1], setting.field
-    if field.is_required() or setting.key == REQUIRED_BY_A_CONTROLLER:
-        assert shown == "required"
-    elif text := code(shown):
+def test_each_default_that_is_shown_can_be_written_so(setting: Setting) -> None:
+    field = setting.field
+    if text := code(setting.default):
         kind: Any = typing.Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
         assert TypeAdapter(kind).validate_python(plain(text)) == field.get_default(call_default_factory=True)
     else:
-        assert shown in ("none", "any")
-        assert not field.get_default(call_default_factory=True)
+        assert setting.default in ("required", "none", "any")
 
 
-@pytest.mark.parametrize("key", sorted(NUMBERS))
-def test_each_bound_is_told(key: str) -> None:
-    _, bounds = NUMBERS[key]
-    words = {word.strip(".,;") for word in ROWS[key][2].split()}
-    for bound in bounds:
-        number = bound.ge if isinstance(bound, annotated_types.Ge) else bound.le
-        assert f"{number:g}" in words or str(number) in words
+@pytest.mark.parametrize("setting", ALL, ids=lambda setting: setting.key)
+def test_each_has_a_meaning_with_its_bounds(setting: Setting) -> None:
+    assert setting.field.description
+    words = {word.strip(".,;") for word in setting.field.description.split()}
+    for bound in setting.field.metadata:
+        if isinstance(bound, annotated_types.Ge | annotated_types.Le):
+            number = bound.ge if isinstance(bound, annotated_types.Ge) else bound.le
+            assert f"{number:g}" in words or str(number) in words
 
 
 def refused(options: dict[str, object]) -> str:

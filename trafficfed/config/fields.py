@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -133,6 +133,12 @@ Kind = Annotated[str, BeforeValidator(kind)]
 Text = Annotated[str, Field(strict=True)]
 Count = Annotated[int, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
+
+
+class Empty(NamedTuple):
+    """Beside a field whose default has no value of its own: the word for it in the reference."""
+
+    word: str
 
 
 class Section(BaseModel):

@@ -15,9 +15,18 @@ DRIFT = 0.9
 class ElectorSection(Section):
     """One place that decides who leads: a member cluster, or a zone at a provider."""
 
-    cluster: Identifier | None = Field(None, description="a member; a Lease there is its vote")
-    zone: DnsName | None = Field(None, description="a zone whose provider compares before it writes")
-    provider: Text | None = Field(None, description="which of the zone's providers; may be left out where it has one")
+    cluster: Identifier | None = Field(
+        None, description="a member cluster that votes: a Lease there, and a mirror of the table beside it"
+    )
+    zone: DnsName | None = Field(
+        None,
+        description=(
+            "a zone that votes: a record in it, at a provider that compares before it writes. It keeps no table"
+        ),
+    )
+    provider: Text | None = Field(
+        None, description="at which of its providers the zone votes; may be left out where it has only one"
+    )
 
     @model_validator(mode="after")
     def one_place(self) -> "ElectorSection":
@@ -31,23 +40,33 @@ class ElectorSection(Section):
 class PeerSection(Section):
     """One of the other controllers."""
 
-    name: Identifier = Field(examples=["us"])
-    feed: Listen = Field(examples=["192.0.2.10:9053"])
-    region: Text = ""
+    name: Identifier = Field(examples=["us"], description="another controller's `leadership.name`")
+    feed: Listen = Field(examples=["192.0.2.10:9053"], description="where that one's feed listens")
+    region: Text = Field("", description="the region it runs in, for what `status` says a failover survives")
 
 
 class LeadershipSection(Section):
     """Several controllers, of which one leads. Without this section a controller is the only one."""
 
-    name: Identifier = Field(description="this controller's among its peers", examples=["eu"])
-    key_file: Text = Field(description="what controllers, and only they, share", examples=["./controllers.key"])
+    name: Identifier = Field(examples=["eu"], description="this controller's name among its peers")
+    key_file: Text = Field(
+        examples=["./controllers.key"],
+        description=(
+            "the key that all controllers share, and nobody else has: with it they follow each other, and "
+            "sign the table that they leave in the electors. At least 32 octets"
+        ),
+    )
     electorate: tuple[ElectorSection, ...] = Field(
         description="one place or three, the same in every controller's file", examples=["[{cluster: eu}]"]
     )
     peers: tuple[PeerSection, ...] = Field((), description="all other controllers, nearest first")
-    lease: Duration = Field(10.0, ge=1, le=120, description="seconds after which a silent leader is none")
-    renew: Duration = Field(2.0, ge=0.2, le=30, description="seconds between renewals")
-    namespace: Identifier = Field("trafficfed", description="where Lease and mirror stand in each cluster")
+    lease: Duration = Field(
+        10.0, ge=1, le=120, description="a leader that was not heard of for so long is none; 1 to 120 s"
+    )
+    renew: Duration = Field(2.0, ge=0.2, le=30, description="between renewals, so short that two may fail; 0.2 to 30 s")
+    namespace: Identifier = Field(
+        "trafficfed", description="the namespace of Leases and mirrors in every voting cluster; it must exist"
+    )
 
     @model_validator(mode="after")
     def decides(self) -> "LeadershipSection":
@@ -64,11 +83,12 @@ class LeadershipSection(Section):
 class RemoteVantageSection(Section):
     """A prober that reports to this controller."""
 
-    name: Identifier = Field(examples=["probe-us"])
-    cluster: Identifier | None = Field(
-        None, description="the member it runs in; it does not vote on that one's endpoints"
+    name: Identifier = Field(examples=["probe-us"], description="the prober's name: its own file says the same")
+    cluster: Identifier | None = Field(None, description="the member it runs in, as `vantage.cluster` has it")
+    key_file: Text = Field(
+        examples=["./probe-us.key"],
+        description="the prober's own key, the same file as on its side; nobody else has it",
     )
-    key_file: Text = Field(description="its own; the prober has the same file", examples=["./probe-us.key"])
 
 
 def leadership_settings(

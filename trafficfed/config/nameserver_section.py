@@ -22,50 +22,91 @@ def _one_or_many(value: object) -> object:
 class PlaceSection(Section):
     """Where the clients of one network are; goes before what the MaxMind database says."""
 
-    network: Cidr = Field(examples=["192.0.2.0/24"])
-    continent: Continent | None = Field(None, description="the country's where left out")
-    country: Country | None = None
-    subdivision: Text = Field("", description="ISO 3166-2, such as US-CA", pattern=r"^([A-Z]{2}-[A-Z0-9]{1,3})?$")
+    network: Cidr = Field(examples=["192.0.2.0/24"], description="a CIDR range; goes before what the database says")
+    continent: Continent | None = Field(None, description="where its clients are; the country's where left out")
+    country: Country | None = Field(None, description="two-letter ISO 3166-1 code")
+    subdivision: Text = Field("", pattern=r"^([A-Z]{2}-[A-Z0-9]{1,3})?$", description="ISO 3166-2, such as `US-CA`")
 
 
 class RecordSection(Section):
     """One static record set: what is answered beside the services' own names."""
 
-    name: DnsName = Field(examples=["ns1.fed.example.org"])
-    type: Text = Field(pattern=r"^[A-Z0-9]+$", examples=["A"])
-    ttl: Ttl = Field(3600, description="seconds; static records rarely change")
-    values: tuple[Text, ...] = Field(min_length=1, examples=["[192.0.2.53]"])
+    name: DnsName = Field(
+        examples=["ns1.fed.example.org"],
+        description="a static record set, answered beside and before the services' own",
+    )
+    type: Text = Field(
+        pattern=r"^[A-Z0-9]+$",
+        examples=["A"],
+        description="its type; not NS or SOA, which are made from the keys above",
+    )
+    ttl: Ttl = Field(3600, description="seconds, 0 to 604800")
+    values: tuple[Text, ...] = Field(
+        min_length=1, examples=["[192.0.2.53]"], description="its values, in presentation form"
+    )
 
 
 class ServedZoneSection(Section):
     """One zone this name server is the authority for."""
 
-    name: DnsName = Field(examples=["fed.example.org"])
-    nameservers: tuple[DnsName, ...] = Field(min_length=1, examples=["[ns1.fed.example.org]"])
-    mailbox: Text = Field(examples=["hostmaster@example.org"])
+    name: DnsName = Field(examples=["fed.example.org"], description="a zone it is the authority for")
+    nameservers: tuple[DnsName, ...] = Field(
+        min_length=1,
+        examples=["[ns1.fed.example.org]"],
+        description="the names of its NS record set; the first is the SOA's primary",
+    )
+    mailbox: Text = Field(
+        examples=["hostmaster@example.org"], description="the SOA's contact, such as `hostmaster@example.org`"
+    )
     records: tuple[RecordSection, ...] = ()
-    ttl: Ttl = Field(3600, description="seconds, of SOA and NS")
-    negative_ttl: Ttl = Field(NEGATIVE_TTL_S, description="seconds a resolver may keep 'no such name'")
+    ttl: Ttl = Field(3600, description="seconds, of SOA and NS; 0 to 604800")
+    negative_ttl: Ttl = Field(
+        NEGATIVE_TTL_S,
+        description=(
+            'seconds a resolver may keep "no such name"; 0 to 604800. As short as answers\' own TTL, so that '
+            "a new name is soon seen"
+        ),
+    )
 
 
 class NameServerSection(Section):
     """A name server in a process of its own, fed by controllers."""
 
     listen: Annotated[tuple[Listen, ...], BeforeValidator(_one_or_many)] = Field(
-        min_length=1, examples=["192.0.2.53:53"]
+        min_length=1,
+        examples=["192.0.2.53:53"],
+        description=(
+            "addresses with port, each for UDP and TCP. On a host with several addresses name each: a "
+            "wildcard may answer from another than was asked"
+        ),
     )
     feeds: Annotated[tuple[Listen, ...], BeforeValidator(_one_or_many)] = Field(
-        min_length=1, examples=["[127.0.0.1:9053]"]
+        min_length=1,
+        examples=["[127.0.0.1:9053]"],
+        description="feeds of all controllers (`host:port`), the nearest first",
     )
-    key_file: Text = Field(examples=["./feed.key"])
-    state: Text = Field("./nameserver-state", description="the folder its last table lives in")
+    key_file: Text = Field(examples=["./feed.key"], description="the file with the key of the feed")
+    state: Text = Field(
+        "./nameserver-state",
+        description="the folder its last table lives in, which it serves when no controller answers",
+    )
     mmdb: Text | None = Field(
-        None, description="a MaxMind database of countries or cities; without one places alone decide"
+        None,
+        description=(
+            "a MaxMind database of countries or cities that tells where clients are. It is read again within"
+            " a minute when replaced by rename. Without one `places` alone decide"
+        ),
     )
     places: tuple[PlaceSection, ...] = ()
-    metrics: Listen | None = Field(None, description="an address for Prometheus; none where left out")
+    metrics: Listen | None = Field(None, description="address and port for `/metrics`, `/livez` and `/readyz`")
     wait: Duration = Field(
-        10.0, ge=0, le=60, description="seconds of SERVFAIL at start for want of a controller's table"
+        10.0,
+        ge=0,
+        le=60,
+        description=(
+            "SERVFAIL at start for want of a controller's table, 0 to 60 s; then it serves what it has. A "
+            "resolver that gets SERVFAIL asks another server"
+        ),
     )
     zones: tuple[ServedZoneSection, ...] = Field(min_length=1)
 

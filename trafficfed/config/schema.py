@@ -1,6 +1,6 @@
 """The shape of trafficfed.yaml. Each field states its unit, its default, and why that is the default."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,6 +11,7 @@ from trafficfed.config.fields import (
     Country,
     DnsName,
     Duration,
+    Empty,
     Flag,
     Identifier,
     Kind,
@@ -26,23 +27,63 @@ from trafficfed.config.settings import ListenAddress
 class ClusterSection(Section):
     """One member cluster. Country, continent and coordinates follow from a cloud region that is known by name."""
 
-    name: Identifier = Field(examples=["eu"])
-    kubeconfig: Text | None = Field(None, description="a file; $KUBECONFIG or ~/.kube/config where left out")
-    context: Text | None = Field(None, description="the kubeconfig's current context where left out")
-    in_cluster: Flag = Field(False, description="use the service account of the pod this runs in")
-    clusterset: Identifier = Field("default", description="Services of one name are one only within a clusterset")
-    region: Text = ""
-    zone: Text = ""
-    provider: Text = ""
-    country: Country | None = None
-    continent: Continent | None = None
-    latitude: float | None = Field(None, ge=-90, le=90, description="degrees")
-    longitude: float | None = Field(None, ge=-180, le=180, description="degrees")
-    labels: dict[str, Text] = Field(default_factory=dict)
-    compliance: dict[str, Text] = Field(
-        default_factory=dict, description="what it is certified for; a placement policy may insist on it"
+    name: Identifier = Field(
+        examples=["eu"],
+        description=("its name here, unique. Endpoints in the table are kept by it: a renamed cluster is a new one"),
     )
-    offers: tuple[Cidr, ...] = Field((), description="what it may publish; empty = whatever its zone allows")
+    kubeconfig: Text | None = Field(
+        None,
+        description=(
+            "a file; without it `$KUBECONFIG`, else `~/.kube/config`. A file that is missing ends nothing: "
+            "that cluster stays out of reach until it is there"
+        ),
+    )
+    context: Text | None = Field(
+        None, description=("a context of that file; without it the current one. Name it, as the current one changes")
+    )
+    in_cluster: Flag = Field(
+        False,
+        description=("`true`: reach it by the service account of the pod this runs in. Not together with a kubeconfig"),
+    )
+    clusterset: Identifier = Field(
+        "default",
+        description=(
+            "Services of one namespace and name are one only within it, so that a development cluster never "
+            "joins production by chance"
+        ),
+    )
+    region: Text = Field(
+        "",
+        description=(
+            "its region, best by the cloud's name for it: for the known ones country, continent and coordinates follow"
+        ),
+    )
+    zone: Text = Field("", description="its zone within the region; shown and kept, used by nothing yet")
+    provider: Text = Field("", description="who runs it; shown and kept, used by nothing yet")
+    country: Country | None = Field(None, description="two-letter ISO 3166-1 code; without it that of the region")
+    continent: Continent | None = Field(
+        None, description="AF, AN, AS, EU, NA, OC or SA; without it that of the country"
+    )
+    latitude: float | None = Field(
+        None,
+        ge=-90,
+        le=90,
+        description=(
+            "degrees from -90 to 90, together with the longitude. Without both: those of the region, else "
+            "the middle of the continent"
+        ),
+    )
+    longitude: float | None = Field(None, ge=-180, le=180, description="degrees from -180 to 180")
+    labels: dict[str, Text] = Field(
+        default_factory=dict,
+        description="labels of your own, for policies to choose by ([propagation](propagation.md))",
+    )
+    compliance: dict[str, Text] = Field(
+        default_factory=dict, description="what it is certified for, for policies to ask for"
+    )
+    offers: Annotated[tuple[Cidr, ...], Empty("any")] = Field(
+        (), description="CIDR ranges this cluster may publish addresses from, within what its zones allow"
+    )
 
     @model_validator(mode="after")
     def one_way_in(self) -> "ClusterSection":
@@ -57,43 +98,105 @@ class ProviderSection(BaseModel):
     """One DNS provider. What else it needs is its adapter's to say, so every further key is passed on."""
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
-    kind: Text = Field(examples=["rfc2136"])
-    region: Text = Field("", description="where its one primary stands; its zones cannot be written once that is gone")
+    kind: Text = Field(
+        examples=["rfc2136"],
+        description=(
+            "which adapter: see [providers/README.md](../providers/README.md). Every further key but "
+            "`region` is the adapter's own"
+        ),
+    )
+    region: Text = Field(
+        "",
+        description=(
+            "where its one primary stands, if it has one: once that region is gone the zone cannot be "
+            "written, which `status` tells beforehand"
+        ),
+    )
 
 
 class GrantSection(Section):
     """Who may claim which names of a zone; what is left out means any."""
 
-    clusters: tuple[Identifier, ...] = ()
-    namespaces: tuple[Text, ...] = ()
-    names: tuple[Text, ...] = Field((), description="shell patterns such as *.eu.example.org")
+    clusters: Annotated[tuple[Identifier, ...], Empty("any")] = Field(
+        (), description="clusters that this grant is for; `hub` is the [hub](globalservices.md)"
+    )
+    namespaces: Annotated[tuple[Text, ...], Empty("any")] = Field((), description="namespaces that this grant is for")
+    names: Annotated[tuple[Text, ...], Empty("any")] = Field(
+        (),
+        description=(
+            "names it grants, as shell patterns: `*.eu.example.org` is everything below `eu.example.org`. A "
+            "wildcard hostname needs a pattern that begins with `*`"
+        ),
+    )
 
 
 class ZoneSection(Section):
     """One DNS zone that is written to. Closed by default: a name may be claimed only where a grant says so."""
 
-    name: DnsName = Field(examples=["fed.example.org"])
-    providers: tuple[Text, ...] = Field(min_length=1, examples=["[bind]"])
-    open: Flag = Field(False, description="any namespace may claim a name, the first claim holds")
+    name: DnsName = Field(
+        examples=["fed.example.org"],
+        description="the zone. A hostname belongs to the deepest configured zone that it lies in",
+    )
+    providers: tuple[Text, ...] = Field(
+        min_length=1, examples=["[bind]"], description="names from `providers`; each of them carries the whole zone"
+    )
+    open: Flag = Field(
+        False,
+        description=(
+            "`true`: any namespace may claim any name, the first claim holds. Closed, since names are worth defending"
+        ),
+    )
     grants: tuple[GrantSection, ...] = ()
-    publish: tuple[Cidr, ...] = Field(
-        (), description="address ranges that may be answered; empty = all public and private ones"
+    publish: Annotated[tuple[Cidr, ...], Empty("any")] = Field(
+        (),
+        description=(
+            "CIDR ranges whose addresses may be answered. Loopback, link-local, metadata, multicast, "
+            "unspecified and reserved ones only where a range inside such a block is listed"
+        ),
     )
     approximate: tuple[Literal["geo", "weighted"], ...] = Field(
-        (), description="what a provider may leave out where it cannot express it"
+        (),
+        description=(
+            "losses you accept where a provider cannot express a decision: `geo`, `weighted`. Others are "
+            "refused with a reason"
+        ),
     )
-    adopt: tuple[Text, ...] = Field((), description="names whose foreign records may be taken over")
+    adopt: tuple[Text, ...] = Field(
+        (),
+        description=(
+            "names whose foreign records or markers may be taken over. Take them off the list once they are ours"
+        ),
+    )
 
 
 class HealthSection(Section):
     """Probing, where a Service says nothing else. The defaults find a death in about 5 s and ride out a blip."""
 
-    interval: Duration = Field(10.0, ge=1, le=3600, description="seconds between probes of one target")
-    timeout: Duration = Field(3.0, ge=0.05, le=60, description="seconds in all, connection and answer")
-    fall: Count = Field(3, ge=1, le=10, description="failures in a row until it is out")
-    rise: Count = Field(3, ge=1, le=10, description="passes in a row until it is back")
-    failback: Duration = Field(60.0, ge=0, le=86400, description="seconds it must hold before traffic returns")
-    suspicion: Duration = Field(1.0, ge=0.1, le=60, description="seconds between probes after a first failure")
+    interval: Duration = Field(10.0, ge=1, le=3600, description="between probes of one target; 1 to 3600 s")
+    timeout: Duration = Field(
+        3.0,
+        ge=0.05,
+        le=60,
+        description=("for one probe in all, connection and answer; 0.05 to 60 s, and no longer than the interval"),
+    )
+    fall: Count = Field(
+        3, ge=1, le=10, description="failures in a row until it is out; 1 to 10. One lost packet is no death"
+    )
+    rise: Count = Field(
+        3, ge=1, le=10, description="passes in a row until it is back; 1 to 10. A new endpoint needs one"
+    )
+    failback: Duration = Field(
+        60.0,
+        ge=0,
+        le=86400,
+        description=(
+            "it must hold before traffic returns; 0 to 86400 s, so that a flapping backend does not move "
+            "everybody. It holds nothing back where nothing else serves"
+        ),
+    )
+    suspicion: Duration = Field(
+        1.0, ge=0.1, le=60, description="between probes after a first failure, until it is out or passes; 0.1 to 60 s"
+    )
 
     @model_validator(mode="after")
     def ends_before_the_next(self) -> "HealthSection":
@@ -107,26 +210,50 @@ class HealthSection(Section):
 class FeedSection(Section):
     """Where name servers fetch the table."""
 
-    listen: Listen = Field(examples=["127.0.0.1:9053"])
-    key_file: Text = Field(examples=["./feed.key"])
+    listen: Listen = Field(
+        examples=["127.0.0.1:9053"], description="address and port at which name servers fetch the table"
+    )
+    key_file: Text = Field(
+        examples=["./feed.key"],
+        description=(
+            "a file with the key both sides share, of at least 16 octets: `head -c 32 /dev/urandom | base64 > feed.key`"
+        ),
+    )
 
 
 class VantageSection(Section):
     """The place this controller probes from. One controller alone needs no name of its own."""
 
-    name: Identifier | None = Field(None, description="the host's name where the environment tells it, else local")
-    region: Text = ""
+    name: Identifier | None = Field(
+        None, description="the name of the place probed from; without it `$HOSTNAME`, else `local`"
+    )
+    region: Text = Field(
+        "", description="its region, for placement by latency and for what `status` says a failover survives"
+    )
     cluster: Identifier | None = Field(
-        None, description="the member it runs in; it does not vote on that one's endpoints"
+        None,
+        description=(
+            "the member cluster it runs in. Its word on that cluster's endpoints counts only where nobody "
+            "else reports, as load-balancer addresses are short-circuited to the pods there"
+        ),
     )
 
 
 class HubSection(Section):
     """The API server that holds policies and the objects they place. Without it nothing is propagated."""
 
-    kubeconfig: Text | None = Field(None, description="a file; $KUBECONFIG or ~/.kube/config where left out")
-    context: Text | None = Field(None, description="the kubeconfig's current context where left out")
-    in_cluster: Flag = Field(False, description="use the service account of the pod this runs in")
+    kubeconfig: Text | None = Field(
+        None,
+        description=(
+            "a file; without it `$KUBECONFIG`, else `~/.kube/config`. A hub out of reach ends nothing: what "
+            "is in the members stays"
+        ),
+    )
+    context: Text | None = Field(None, description="a context of that file; without it the current one")
+    in_cluster: Flag = Field(
+        False,
+        description=("`true`: reach it by the service account of the pod this runs in. Not together with a kubeconfig"),
+    )
 
     @model_validator(mode="after")
     def one_way_in(self) -> "HubSection":
@@ -139,37 +266,81 @@ class PropagationSection(Section):
     """What may be copied from the hub, and where the record of what is where is kept there."""
 
     kinds: tuple[Kind, ...] = Field(
-        (), description="apiVersion/Kind; empty = workloads and what they need, nothing that grants permissions"
+        (),
+        description=(
+            "what may be propagated, as `apiVersion/Kind`, such as `apps/v1/Deployment`. Empty means the "
+            "usual workloads and what they need. A list replaces that; kinds that grant permissions have to "
+            "be listed by name"
+        ),
     )
-    namespace: Identifier = Field("trafficfed", description="the hub's namespace for the record")
+    namespace: Identifier = Field(
+        "trafficfed", description="the namespace on the hub that keeps the record of what was placed where"
+    )
 
 
 class LogSection(Section):
     """Log lines go to standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "console"] = Field("auto", description="console on a terminal, json elsewhere")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="`debug` (shows every probe), `info`, `warning` or `error`"
+    )
+    format: Literal["auto", "json", "console"] = Field(
+        "auto",
+        description=("`json`, `console`, or `auto`: console on a terminal, JSON elsewhere. Lines go to standard error"),
+    )
 
 
 class MetricsSection(Section):
     """What /metrics of the controller has."""
 
-    services: Flag = Field(True, description="series of each service; without them only the fleet's and the clusters'")
-    series: Count = Field(20_000, ge=100, le=1_000_000, description="at most so many of each metric by service")
+    services: Flag = Field(
+        True,
+        description=(
+            "`false`: no series of single services, only those of the fleet, its clusters, vantages and "
+            "providers. Alerts still work, without the services' names"
+        ),
+    )
+    series: Count = Field(
+        20_000,
+        ge=100,
+        le=1_000_000,
+        description=(
+            "at most so many series of each metric by service, from 100 to 1000000; "
+            "`trafficfed_dropped_series` counts the rest"
+        ),
+    )
 
 
 class File(Section):
     """The whole file. Only what it is used for must be there: a name server's file needs no clusters."""
 
-    owner: Identifier | None = Field(
-        None, description="goes into ownership markers; unique among all who write the zones"
+    owner: Annotated[Identifier | None, Empty("required")] = Field(
+        None,
+        description=(
+            "goes into every ownership marker. Give each controller that writes a zone its own, and never "
+            "change it: records marked by another owner are foreign"
+        ),
     )
     state: Text = Field(
-        "./state", description="the folder the table lives in, beside the file so that a restart finds it"
+        "./state",
+        description=(
+            "the folder the table lives in. It stands beside the file so that a restart finds it. Keep it on"
+            " a disk that outlives the process. One process at a time may use it"
+        ),
     )
-    api: Listen = Field(ListenAddress("127.0.0.1", 8080), description="loopback only: status tells names and addresses")
+    api: Listen = Field(
+        ListenAddress("127.0.0.1", 8080),
+        description=(
+            "address and port of status, metrics and health. Loopback, since status tells names and "
+            "addresses, and reads need no credentials"
+        ),
+    )
     api_hosts: tuple[DnsName, ...] = Field(
-        (), description="names the API may be called by besides IP addresses and localhost"
+        (),
+        description=(
+            "DNS names the API may be called by, beside IP addresses and `localhost`. Others are refused, so"
+            " that no web page can reach it by a name that resolves to it"
+        ),
     )
     feed: FeedSection | None = None
     clusters: tuple[ClusterSection, ...] = ()
@@ -182,7 +353,11 @@ class File(Section):
     hub: HubSection | None = None
     propagation: PropagationSection = PropagationSection()
     allow_exec: tuple[Text, ...] = Field(
-        (), description="kubeconfig exec plugins that may be started; none unless listed"
+        (),
+        description=(
+            "commands that a kubeconfig may name as credential plugins, exactly as written there. None "
+            "unless listed: a kubeconfig is not trusted as code"
+        ),
     )
     nameserver: NameServerSection | None = None
     log: LogSection = LogSection()

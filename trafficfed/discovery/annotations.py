@@ -1,7 +1,7 @@
 """What a user wrote on an object, as values: each annotation read on its own, so that a bad one harms only itself.
 
 A bad annotation is never read as its absence: it is named in ``broken``, and the fold goes on with what the
-table has. Without a row it goes on with what harms nobody: see ``FALLBACKS``.
+table has. Without a row it goes on with what harms nobody: see ``ALL``.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,19 +25,6 @@ LONGEST_TTL = 2**31 - 1
 
 WRITTEN_BY_US = frozenset({f"{PREFIX}content-hash"})
 """What propagation puts on its copies: nothing that a user says."""
-
-FALLBACKS = {
-    "hostname": "names that the table has stay, no other is claimed",
-    "steering": "the table's steering holds, multivalue for a new service",
-    "weight": "the table's weight holds, 0 for a new endpoint (it serves only where nothing else does)",
-    "tier": f"the table's tier holds, {LARGEST} for a new endpoint (it stands by behind all others)",
-    "health-check": "the table's check holds, a TCP connection to the first port for a new endpoint",
-    "ttl": "the table's TTL holds, 30 for a new service",
-    "target": "the table's addresses hold, a new endpoint waits",
-    "drain": "the table's setting holds, a new endpoint stays drained",
-    "target-form": "the form follows the endpoints",
-    "traffic-policy": "only the other annotations count",
-}
 
 
 class Targets(Value, frozen=True):
@@ -92,10 +79,9 @@ def read_annotations(annotations: Mapping[str, str] | None) -> Stated | None:
     for key, text in sorted(ours.items()):
         if key == "hostname":
             found["hostnames"] = _hostnames(text, mistakes)
-        elif key in _PARSERS:
-            field, parse = _PARSERS[key]
+        elif (known := _BY_KEY.get(key)) and known.parse:
             try:
-                found[field] = parse(text.strip())
+                found[known.field] = known.parse(text.strip())
             except ConfigError as error:
                 mistakes.append(_mistake(key, "InvalidAnnotation", str(error)))
         else:
@@ -105,15 +91,15 @@ def read_annotations(annotations: Mapping[str, str] | None) -> Stated | None:
 
 
 def _mistake(key: str, reason: str, what: str) -> Mistake:
-    fallback = f"; until then {FALLBACKS[key]}" if key in FALLBACKS else ""
-    return Mistake(key, reason, f"{PREFIX}{key}: {what}{fallback}")
+    fallback = _BY_KEY[key].fallback
+    return Mistake(key, reason, f"{PREFIX}{key}: {what}; until then {fallback}")
 
 
 def _unknown(key: str, text: str) -> Mistake:
     if key == "traffic-policy":
         what = f"{quoted(text)} cannot be used: this version has no TrafficPolicy objects; remove the annotation"
         return _mistake(key, "NotSupported", f"{what} and annotate the settings themselves")
-    known = ", ".join(sorted(("hostname", *_PARSERS)))
+    known = ", ".join(sorted(each.key for each in ALL if each.scope))
     return Mistake(key, "UnknownAnnotation", f"{quoted(PREFIX + key)} is not known; known here are {known}")
 
 
@@ -178,13 +164,127 @@ def _form(text: str) -> Form:
     return Form(text.lower())
 
 
-_PARSERS: dict[str, tuple[str, Callable[[str], object]]] = {
-    "steering": ("steering", _steering),
-    "weight": ("weight", _whole_number(0, LARGEST)),
-    "tier": ("tier", _whole_number(0, LARGEST)),
-    "health-check": ("health_check", parse_health_check),
-    "ttl": ("ttl", _whole_number(1, LONGEST_TTL)),
-    "target": ("target", _target),
-    "drain": ("drained", _drain),
-    "target-form": ("form", _form),
-}
+SERVICE = "the whole service"
+ENDPOINT = "this cluster's endpoint"
+"""What an annotation speaks of."""
+
+SAME = "the same"
+
+
+class Annotation(Value, frozen=True, kw_only=True):
+    """One that we read. The words are for the reference: what may be written, what holds without, for what it is, and
+    what holds where it is wrong for what is known and for what is new. Without ``parse`` it is read in another way."""
+
+    key: str
+    field: str = ""
+    parse: Callable[[str], object] | None = None
+    value: str
+    default: str = ""
+    scope: str = ""
+    held: str
+    new: str
+
+    @property
+    def fallback(self) -> str:
+        """What holds where it is wrong, as a part of a sentence."""
+        new = "" if self.new == SAME else f" (of what is new: {self.new})"
+        return f"{self.held}{new}".replace("`", "")
+
+
+ALL = (
+    Annotation(
+        key="hostname",
+        value="one or more names, separated by commas",
+        default="required",
+        scope=SERVICE,
+        held="names held stay, good entries of the list are taken, nothing else is claimed",
+        new="good entries are taken",
+    ),
+    Annotation(
+        key="steering",
+        field="steering",
+        parse=_steering,
+        value=f"a chain of {', '.join(f'`{word}`' for word in (*ORDERING, *PICKING))}",
+        default="`multivalue`",
+        scope=SERVICE,
+        held="the steering held stays",
+        new="`multivalue`",
+    ),
+    Annotation(
+        key="weight",
+        field="weight",
+        parse=_whole_number(0, LARGEST),
+        value=f"whole number from 0 to {LARGEST}",
+        default="100",
+        scope=ENDPOINT,
+        held="the weight held stays",
+        new="0: it serves only where nothing else does",
+    ),
+    Annotation(
+        key="tier",
+        field="tier",
+        parse=_whole_number(0, LARGEST),
+        value=f"whole number from 0 to {LARGEST}; 0 serves first",
+        default="0",
+        scope=ENDPOINT,
+        held="the tier held stays",
+        new=f"{LARGEST}, behind all others",
+    ),
+    Annotation(
+        key="health-check",
+        field="health_check",
+        parse=parse_health_check,
+        value="`http://:PORT/PATH`, `https://:PORT/PATH` or `tcp://:PORT`",
+        default="TCP to the first port",
+        scope=f"{ENDPOINT}, and clusters that state none",
+        held="the check held stays",
+        new="the service's check, else TCP to the first port",
+    ),
+    Annotation(
+        key="ttl",
+        field="ttl",
+        parse=_whole_number(1, LONGEST_TTL),
+        value=f"seconds, whole number from 1 to {LONGEST_TTL}",
+        default="30",
+        scope=SERVICE,
+        held="the TTL held stays",
+        new="30",
+    ),
+    Annotation(
+        key="target",
+        field="target",
+        parse=_target,
+        value="IP addresses or hostnames, separated by commas",
+        default="what the Service itself shows",
+        scope=ENDPOINT,
+        held="the addresses held stay",
+        new="the endpoint waits",
+    ),
+    Annotation(
+        key="drain",
+        field="drained",
+        parse=_drain,
+        value="`true` or `false`",
+        default="`false`",
+        scope=ENDPOINT,
+        held="the setting held stays",
+        new="drained",
+    ),
+    Annotation(
+        key="target-form",
+        field="form",
+        parse=_form,
+        value=" or ".join(f"`{form}`" for form in Form),
+        default="follows the endpoints",
+        scope=SERVICE,
+        held="the form held stays",
+        new="follows the endpoints",
+    ),
+    Annotation(
+        key="traffic-policy",
+        value="reserved; refused in this version",
+        held="only the other annotations count",
+        new=SAME,
+    ),
+)
+_BY_KEY = {each.key: each for each in ALL}

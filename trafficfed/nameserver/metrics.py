@@ -34,35 +34,63 @@ class Collector:
         for name, text, count in (
             ("dropped", "Packets that deserved no response.", now.dropped),
             ("unsent", "Responses that the kernel did not take.", now.unsent),
-            ("refused_connections", "TCP connections over the limits.", now.refused_connections),
+            ("refused_connections", "TCP connections beyond the limits.", now.refused_connections),
             ("unreadable_places", "Lookups at which the place database proved damaged.", now.unreadable_places),
         ):
             yield CounterMetricFamily(f"trafficfed_nameserver_{name}", text, value=count)
         for name, text, value in (
             ("tcp_connections", "Open TCP connections.", now.connections),
-            ("feed_connected", "1 while a controller's feed is followed.", bool(now.followed)),
-            ("highest_term", "Highest term that was seen in a beat or in the table.", now.highest_term),
-            ("overlaid_services", "GlobalServices answered by verdicts made without a leader.", now.overlaid),
-            ("serving", "1 while answers come from the table, 0 while they are SERVFAIL.", now.serving),
+            ("feed_connected", "1 while it follows a controller.", bool(now.followed)),
+            (
+                "highest_term",
+                "Highest term it ever saw; above table_term while a new leader's table has not arrived.",
+                now.highest_term,
+            ),
+            (
+                "overlaid_services",
+                "Services answered by verdicts that were made without a leader. Alert when it stays above 0.",
+                now.overlaid,
+            ),
+            ("serving", "1 while it answers from the table, 0 while it answers SERVFAIL. Alert on 0.", now.serving),
             (
                 "inside_sources_ratio",
-                "Share of clients located by their own address that is private.",
+                (
+                    "Share of the clients located by their own address whose address is private, of the newest 100 "
+                    "samples. Near 1 it sees nodes."
+                ),
                 now.inside_ratio,
             ),
-            ("table_term", "Term of the table in use.", now.term),
-            ("table_generation", "Generation of the table in use: the zones' serial.", now.generation),
-            ("table_services", "GlobalServices in the table in use.", now.services),
-            ("table_age_seconds", "Since a leader, or who relays it, last confirmed the table.", now.table_age_s),
+            ("table_term", "Its term.", now.term),
+            ("table_generation", "The table in use; the zones' serial.", now.generation),
+            ("table_services", "Services in it.", now.services),
+            (
+                "table_age_seconds",
+                "Since a leader, or who relays it, last confirmed the table. Alert when it grows.",
+                now.table_age_s,
+            ),
         ):
             yield GaugeMetricFamily(f"trafficfed_nameserver_{name}", text, value=float(value))
-        yield _one_of("followed", "1 at the controller whose table is taken.", "controller", now.feeds, now.followed)
-        yield _one_of("standing", "1 at what that controller's table is.", "standing", tuple(Standing), now.standing)
+        yield _one_of("followed", "1 at the controller whose table it takes.", "controller", now.feeds, now.followed)
+        yield _one_of(
+            "standing",
+            (
+                "1 at what that controller's table is: leads (its own), relays (the leader's as it arrives), "
+                "alone (the last that a leader sent)."
+            ),
+            "standing",
+            tuple(Standing),
+            now.standing,
+        )
 
 
 def _asked(asked: Iterable[Asked]) -> CounterMetricFamily:
     queries = CounterMetricFamily(
         "trafficfed_nameserver_service_queries",
-        "Queries for a service's names, by the clusters that were given out and the client's continent.",
+        (
+            "Queries for a service's names by what was given out, as clusters joined by + (nothing, "
+            "fallback), and by the client's continent (any where all get the same, so that nobody is "
+            "located). The first 2,000 pairs of service and answer are told apart, all others are other."
+        ),
         labels=["service", "answer", "continent"],
     )
     for each in asked:
@@ -77,7 +105,10 @@ def _located(asked: Iterable[Asked]) -> CounterMetricFamily:
             continents[each.continent] += each.queries
     located = CounterMetricFamily(
         "trafficfed_nameserver_located_queries",
-        "Queries whose answer depends on where the client is, by its continent.",
+        (
+            "Queries whose answer depends on where the client is, by its continent: unknown where neither "
+            "places nor the database tell."
+        ),
         labels=["continent"],
     )
     for continent, count in sorted(continents.items()):

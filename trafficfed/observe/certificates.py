@@ -24,7 +24,7 @@ class Certificates:
         """The end of each API server's."""
         return Family(
             "trafficfed_api_server_certificate_expiry_timestamp_seconds",
-            "When the certificate that a cluster's API server shows runs out.",
+            "When the certificate that its API server shows runs out.",
             ("cluster",),
             (((cluster,), ends_s) for cluster, ends_s in sorted(self._servers.items())),
         )
@@ -50,7 +50,7 @@ class Certificates:
         """The earliest end by service and cluster."""
         return Family(
             "trafficfed_certificate_expiry_timestamp_seconds",
-            "When the first certificate of a cluster's targets runs out, as probes see it.",
+            "When the first certificate of its targets there runs out, as https probes see it.",
             ("service", "cluster"),
             (((service, cluster), ends_s) for service, cluster, ends_s in tuple(self._earliest())),
         )
@@ -62,7 +62,7 @@ class Certificates:
             first[cluster] = min(ends_s, first.get(cluster, ends_s))
         return Family(
             "trafficfed_cluster_certificate_expiry_timestamp_seconds",
-            "When the first certificate of any service in a cluster runs out, as probes see it.",
+            "When the first certificate of any service there runs out.",
             ("cluster",),
             (((cluster,), ends_s) for cluster, ends_s in sorted(first.items())),
         )

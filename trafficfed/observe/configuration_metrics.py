@@ -34,7 +34,7 @@ class ConfigurationMetrics:
         yield good
         taken = GaugeMetricFamily(
             "trafficfed_config_last_reload_success_timestamp_seconds",
-            "When the configuration in force was taken over, in seconds since 1970.",
+            "When the configuration in force was taken over.",
         )
         taken.add_metric((), self._configuration.taken_at_s)
         yield taken

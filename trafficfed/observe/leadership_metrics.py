@@ -37,10 +37,12 @@ class LeadershipMetrics:
         if (view := self._leadership()) is not None:
             yield from self._shown(view)
         reporting = GaugeMetricFamily(
-            "trafficfed_vantage_connected", "1 while a prober is connected to this controller.", labels=("vantage",)
+            "trafficfed_vantage_connected",
+            "1 while a prober is connected to this controller; its own vantage always is.",
+            labels=("vantage",),
         )
         distrusted = GaugeMetricFamily(
-            "trafficfed_vantage_distrusted", "1 while nothing that a prober sees counts.", labels=("vantage",)
+            "trafficfed_vantage_distrusted", "1 while nothing that it sees counts. Alert on 1.", labels=("vantage",)
         )
         for vantage in self._vantages():
             reporting.add_metric((vantage.name,), vantage.connected)
@@ -49,22 +51,26 @@ class LeadershipMetrics:
         yield distrusted
 
     def _shown(self, view: LeadershipView) -> Iterator[Metric]:
-        leads = GaugeMetricFamily("trafficfed_leading", "1 while this controller leads.")
+        leads = GaugeMetricFamily(
+            "trafficfed_leading", "1 while this controller leads. Summed over all of them it should be 1."
+        )
         leads.add_metric((), view.leads)
         yield leads
-        known = GaugeMetricFamily("trafficfed_leader_known", "1 while this controller knows who leads.")
+        known = GaugeMetricFamily("trafficfed_leader_known", "1 while it knows who leads.")
         known.add_metric((), bool(view.leader))
         yield known
-        takeovers = CounterMetricFamily("trafficfed_takeovers", "Times this controller began to lead.")
+        takeovers = CounterMetricFamily("trafficfed_takeovers", "Times it began to lead.")
         takeovers.add_metric((), self._taken_over)
         yield takeovers
         overlaid = GaugeMetricFamily(
-            "trafficfed_overlaid_services", "GlobalServices judged otherwise than by the leader whose table is held."
+            "trafficfed_overlaid_services", "Services it judges otherwise than the leader whose table it holds."
         )
         overlaid.add_metric((), view.overlaid)
         yield overlaid
         kept = GaugeMetricFamily(
-            "trafficfed_mirror_current", "1 while an elector keeps the table of this leader.", labels=("elector",)
+            "trafficfed_mirror_current",
+            "At the leader: 1 where an elector keeps its table, 0 where that lags. Alert on 0.",
+            labels=("elector",),
         )
         for place in view.kept:
             kept.add_metric((place,), 1)

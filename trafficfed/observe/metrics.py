@@ -88,50 +88,81 @@ class Metrics:
         return Gauge(f"trafficfed_{name}", text, labels, registry=self.registry)
 
     def _make_counters(self) -> None:
-        self.probes = self._counter("probes", "Probes that came back.", "cluster", "vantage", "result")
-        self.impossible = self._counter("probes_impossible", "Probes that could not be tried from here.", "cluster")
-        self.verdicts = self._counter("verdict_changes", "Verdicts that changed, by new state.", "cluster", "state")
-        self.decisions = self._counter("decisions", "Answers that changed, by what came in.", "cause")
-        self.changes = self._counter("changes", "Changes of one name, by how they ended.", "provider", "outcome")
-        self.verifications = self._counter(
-            "verifications", "Authorities asked for what was published.", "provider", "result"
+        self.probes = self._counter(
+            "probes", "Probes that came back, passed or failed.", "cluster", "vantage", "result"
         )
-        self.brakes = self._counter("brakes", "Changes held for an operator to confirm.", "provider")
-        self.failures = self._counter("provider_failures", "Reads or writes of a provider that failed.", "provider")
-        self.freshness = self._counter("cluster_changes", "Clusters that changed freshness.", "cluster", "freshness")
-        self.refusals = self._counter("refusals", "Things users wrote that were not taken.", "reason")
+        self.impossible = self._counter(
+            "probes_impossible",
+            "Probes that could not be tried for a reason on our side; nothing is concluded from them.",
+            "cluster",
+        )
+        self.verdicts = self._counter("verdict_changes", "Verdicts that changed, by the new state.", "cluster", "state")
+        self.decisions = self._counter("decisions", "Answers that changed, by what came in.", "cause")
+        self.changes = self._counter(
+            "changes",
+            ("Changes of one name, by how they ended: Done, Conflict (read anew and tried again), Refused, Failed."),
+            "provider",
+            "outcome",
+        )
+        self.verifications = self._counter(
+            "verifications",
+            "Published names asked for at the authorities, right or wrong in the end.",
+            "provider",
+            "result",
+        )
+        self.brakes = self._counter("brakes", "Changes that a brake began to hold.", "provider")
+        self.failures = self._counter(
+            "provider_failures", "Reads and writes that failed; disk is the table's own.", "provider"
+        )
+        self.freshness = self._counter(
+            "cluster_changes", "Changes of freshness, by the new one.", "cluster", "freshness"
+        )
+        self.refusals = self._counter("refusals", "Refusals that began.", "reason")
 
     def _make_histograms(self) -> None:
         self.published = self._histogram(
-            "event_to_publication", "From an event's arrival to the provider's answer.", PUBLICATION_S, "provider"
+            "event_to_publication",
+            "From the arrival of an event to the provider's word that it is done.",
+            PUBLICATION_S,
+            "provider",
         )
         self.verified = self._histogram(
-            "event_to_verified", "From an event's arrival to the authority's right answer.", PUBLICATION_S, "provider"
+            "event_to_verified",
+            "From the arrival of an event to the authorities' right answer.",
+            PUBLICATION_S,
+            "provider",
         )
         self.death_published = self._histogram(
             "failure_to_publication",
-            "From an endpoint's first failed probe to the provider's answer.",
+            "From a target's first failed probe to the provider's first answer without it.",
             FAILOVER_S,
             "provider",
         )
         self.death_verified = self._histogram(
             "failure_to_verified",
-            "From an endpoint's first failed probe to the authority's right answer.",
+            "From a target's first failed probe to the authorities' first right answer without it.",
             FAILOVER_S,
             "provider",
         )
-        self.rtt = self._histogram("probe_rtt", "Kernel round-trip time of probes.", RTT_S, "cluster", "vantage")
-        self.lateness = self._histogram("probe_lateness", "How late a probe started.", LATENESS_S)
+        self.rtt = self._histogram("probe_rtt", "Round trips of probes, by the kernel.", RTT_S, "cluster", "vantage")
+        self.lateness = self._histogram(
+            "probe_lateness", "How late a probe started. Late probes make a failover late.", LATENESS_S
+        )
 
     def _make_gauges(self) -> None:
-        self.refused = self._gauge("refused_objects", "Things users wrote that are not taken now.", "reason")
-        self.generation = self._gauge("table_generation", "Generation of the table.")
-        self.term = self._gauge("table_term", "Term of the table.")
-        self.services = self._gauge("services", "GlobalServices in the table.")
-        self.queue = self._gauge("queue_depth", "GlobalServices waiting to be decided.")
-        self.queue_age = self._gauge("queue_age_seconds", "How long there has been a GlobalService to be decided.")
-        self.held = self._gauge("held_changes", "Changes that wait for an operator to confirm.")
-        self.dropped = self._gauge("dropped_series", "Series left out of this scrape because there are too many.")
+        self.refused = self._gauge("refused_objects", "Refusals in force.", "reason")
+        self.generation = self._gauge(
+            "table_generation", "Changes of the table; the serial of zones at our own name servers."
+        )
+        self.term = self._gauge("table_term", "Leaderships so far; 0 where a controller has no peers.")
+        self.services = self._gauge("services", "Services in the table.")
+        self.queue = self._gauge("queue_depth", "Services waiting to be decided.")
+        self.queue_age = self._gauge(
+            "queue_age_seconds",
+            "How long there has been a service to be decided, without an end; 0 where there is none.",
+        )
+        self.held = self._gauge("held_changes", "Changes that brakes hold now, Suspect clusters not counted.")
+        self.dropped = self._gauge("dropped_series", "Series left out of this scrape, beyond 20,000 of one metric.")
 
     def __call__(self, event: ReportEvent) -> None:
         match event:

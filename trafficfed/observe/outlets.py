@@ -32,17 +32,27 @@ def of_outlets(outlets: Collection[OutletState]) -> tuple[Family, ...]:
         return Family(f"trafficfed_provider_{name}", text, ("provider", "zone"), samples)
 
     return (
-        family("reached", "1 where the provider did what was last asked of it, 0 where not.", lambda it: it.reached),
-        family("names", "Names in the zone that are ours.", lambda it: it.names),
-        family("waiting_services", "Services that wait to be planned or written.", lambda it: it.waiting),
+        family(
+            "reached",
+            "1 where the provider did what the leader last asked of it. Alert where it stays 0.",
+            lambda it: it.reached,
+        ),
+        family("names", "Names there that are ours, as the leader knows.", lambda it: it.names),
+        family("waiting_services", "Services that the leader still has to plan or write.", lambda it: it.waiting),
         family(
             "oldest_change_timestamp_seconds",
-            "When the event was behind the oldest change that is not made yet.",
+            (
+                "When the event was behind the oldest change not made yet, held ones not counted; absent where "
+                "nothing waits."
+            ),
             lambda it: it.since_s,
         ),
         family(
             "requests_left",
-            "Requests that the budget lets go at once; below 0 as many wait their turn.",
+            (
+                "Requests that the leader's budget lets go at once; below 0 as many wait their turn. Only of "
+                "providers whose vendor limits them, one budget for all zones."
+            ),
             lambda it: it.requests_left,
         ),
         _calls(outlets),
@@ -55,5 +65,9 @@ def _calls(outlets: Collection[OutletState]) -> Family:
         for outlet in outlets
         for call, outcome, count in sorted(outlet.calls)
     )
-    text = "Times the provider was asked, by what and how it ended."
+    text = (
+        "Times a provider was asked to read a zone, to read_names or to apply changes, the fence "
+        "included: Done, Transient, Refused, or Broken (cut off, or a fault of the adapter). One may take"
+        " several requests."
+    )
     return Family("trafficfed_provider_calls_total", text, ("provider", "zone", "call", "outcome"), samples, "counter")

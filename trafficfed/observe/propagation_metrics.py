@@ -44,13 +44,13 @@ class PropagationMetrics:
         self._shown = shown
         self.steps = Counter(
             "trafficfed_propagation_steps",
-            "Steps in members, by how they ended.",
+            "Steps apply, delete and release: Done, Absent, or the reason why not.",
             ("cluster", "step", "outcome"),
             registry=registry,
         )
         self.delay = Histogram(
             "trafficfed_propagation_event_to_applied_seconds",
-            "From the hub's event to the member's answer that it is applied.",
+            "From the hub's event to the member's word that it is applied, repetitions included.",
             ("cluster",),
             buckets=APPLIED_S,
             registry=registry,
@@ -68,7 +68,7 @@ class PropagationMetrics:
         """What is read at a scrape."""
         copies = GaugeMetricFamily(
             "trafficfed_propagation_copies",
-            "Copies of the hub's objects, InPlace or by what stands in the way.",
+            "Copies by how they stand; never by object. Alert where others than InPlace stay.",
             labels=("cluster", "kind", "reason"),
         )
         for place, count in sorted(self._shown.census.items()):
@@ -85,7 +85,10 @@ class PropagationMetrics:
     def _seen(self) -> Iterator[Metric]:
         hub = GaugeMetricFamily(
             "trafficfed_hub_freshness",
-            "1 for the freshness that the view of the hub has now, 0 for the others and where another leads.",
+            (
+                "1 for the freshness that the view of the hub has; all 0 at a controller that does not lead. "
+                "Alert on Suspect, and on Stale for long."
+            ),
             labels=("freshness",),
         )
         for each in Freshness:
@@ -93,7 +96,7 @@ class PropagationMetrics:
         yield hub
         members = GaugeMetricFamily(
             "trafficfed_propagation_member_seen",
-            "1 while every kind of copies in a member is followed, 0 while one is not.",
+            "1 while every kind of copies there is followed. Alert on 0.",
             labels=("cluster",),
         )
         for name, reason in sorted(self._shown.unseen.items()):

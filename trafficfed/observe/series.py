@@ -13,19 +13,19 @@ def of_rows(rows: Collection[Row]) -> tuple[Family, ...]:
     return (
         Family(
             "trafficfed_endpoint_serving_ratio",
-            "Share of a cluster's targets that steering counts as serving.",
+            "Share of a cluster's targets that serve.",
             ("service", "cluster"),
             _serving(rows),
         ),
         Family(
             "trafficfed_service_serving",
-            "1 where some endpoint serves, 0 where when-all-down decides the answer.",
+            "1 where some endpoint serves, 0 where all are down. Alert on 0.",
             ("service",),
             (((str(row.key),), float(row.decision is not None and row.decision.serving)) for row in rows),
         ),
         Family(
             "trafficfed_service_changed_timestamp_seconds",
-            "When the answer last changed.",
+            "When its answer last changed.",
             ("service",),
             (((str(row.key),), row.changed_s) for row in rows),
         ),
@@ -47,7 +47,7 @@ def of_sources(sources: Collection[Source]) -> tuple[Family, ...]:
     return (
         Family(
             "trafficfed_cluster_freshness",
-            "1 for the freshness a cluster's view has now, 0 for the others.",
+            "1 for the freshness it has now. Alert on Suspect, and on Stale for long.",
             ("cluster", "freshness"),
             (
                 ((source.cluster, str(freshness)), float(source.freshness is freshness))
@@ -57,13 +57,13 @@ def of_sources(sources: Collection[Source]) -> tuple[Family, ...]:
         ),
         Family(
             "trafficfed_cluster_freshness_since_timestamp_seconds",
-            "Since when the view has this freshness.",
+            "Since when it has that.",
             ("cluster",),
             (((source.cluster,), source.since_s) for source in sources),
         ),
         Family(
             "trafficfed_cluster_missing_services",
-            "Services held although a list no longer had them, waiting for confirm.",
+            "Endpoints held until confirmed.",
             ("cluster",),
             (((source.cluster,), float(len(source.missing))) for source in sources),
         ),
@@ -162,7 +162,7 @@ class LastProbes:
             ),
             Family(
                 "trafficfed_probe_last_rtt_seconds",
-                "Slowest round-trip time among the last probes of a cluster's targets.",
+                "Slowest round trip among the last probes, by the kernel.",
                 labels,
                 (
                     ((service, *at), place.slowest_s)

@@ -45,17 +45,17 @@ class Totals:
         return (
             Family(
                 "trafficfed_unserved_services",
-                "Services none of whose endpoints serves: when-all-down decides the answer.",
+                "Services none of whose endpoints serves.",
                 (),
                 (((), float(self.unserved)),),
             ),
             _by_cluster(
-                "trafficfed_cluster_out_services", "Services none of whose targets in a cluster serves.",
+                "trafficfed_cluster_out_services", "Services none of whose targets there serves.",
                 self.out, clusters,
             ),
             _by_cluster(
                 "trafficfed_cluster_sole_services",
-                "Services in several clusters that only this one serves: they are down where it goes too.",
+                "Services in several clusters that only this one serves.",
                 self.sole, clusters,
             ),
         )  # fmt: skip

@@ -27,16 +27,20 @@ def _one_or_many(value: object) -> object:
 class ProberSection(Section):
     """A vantage: where it is, and whom it serves."""
 
-    name: Identifier = Field(description="unique among all vantages", examples=["eu-1"])
+    name: Identifier = Field(
+        examples=["eu-1"], description="its name among all vantages. Of two with one name only the newer is heard"
+    )
     cluster: Identifier | None = Field(
-        None, description="the member it runs in; it does not vote on that one's endpoints"
+        None, description="the member it runs in. What `vantages[].cluster` says goes before it"
     )
     region: Text = Field("", description="shown beside its name")
     controllers: Annotated[tuple[Listen, ...], BeforeValidator(_one_or_many)] = Field(
-        min_length=1, description="their feeds, the nearest first", examples=["[192.0.2.10:9053, 198.51.100.10:9053]"]
+        min_length=1,
+        examples=["[192.0.2.10:9053, 198.51.100.10:9053]"],
+        description="feeds of all controllers (`host:port`), the nearest first",
     )
-    key_file: Text = Field(description="the feed's key", examples=["./feed.key"])
-    metrics: Listen | None = Field(None, description="an address for Prometheus; none where left out")
+    key_file: Text = Field(examples=["./feed.key"], description="the file with the key that it shares with them")
+    metrics: Listen | None = Field(None, description="address and port for `/metrics`, `/livez` and `/readyz`")
 
 
 class ProberFile(Section):

@@ -9,6 +9,10 @@ from trafficfed.feed.addresses import host_and_port
 from trafficfed.observe.scraped import scraped
 from trafficfed.vantage.status import Numbers
 
+_PROBES = (
+    "Probes that came back, passed or failed; impossible for reasons on this side, from which nothing is concluded."
+)
+
 
 class Collector:
     """Turns numbers into metrics at each scrape."""
@@ -18,18 +22,18 @@ class Collector:
 
     def collect(self) -> Iterator[Metric]:
         now = self._numbers()
-        probes = CounterMetricFamily("trafficfed_prober_probes", "Probes that came back.", labels=["result"])
+        probes = CounterMetricFamily("trafficfed_prober_probes", _PROBES, labels=["result"])
         for result, count in (("passed", now.passed), ("failed", now.failed), ("impossible", now.impossible)):
             probes.add_metric([result], count)
         yield probes
-        dropped = "Results that a controller was never told: too old, or too many, before it could be reached."
+        dropped = "Results that some controller was never told: too old, or too many, before it could be reached."
         yield CounterMetricFamily("trafficfed_prober_dropped_results", dropped, value=now.dropped)
         for name, text, value in (
             ("services", "Services whose endpoints are probed, the anchors as one of them.", now.services),
             ("targets", "Addresses that are probed.", now.targets),
             ("in_flight", "Probes under way.", now.in_flight),
-            ("waiting", "Probes that are due but wait for the bounds.", now.waiting),
-            ("targets_followed", "1 while a controller that is connected says what to probe.", now.followed),
+            ("waiting", "Probes that are due but wait for the bounds. Alert when it stays above 0.", now.waiting),
+            ("targets_followed", "1 while a connected controller says what to probe.", now.followed),
         ):
             yield GaugeMetricFamily(f"trafficfed_prober_{name}", text, value=float(value))
         yield from _of_controllers(now)
@@ -37,10 +41,10 @@ class Collector:
 
 def _of_controllers(now: Numbers) -> Iterator[Metric]:
     connected = GaugeMetricFamily(
-        "trafficfed_prober_controller_connected", "1 while a controller is connected.", labels=["controller"]
+        "trafficfed_prober_controller_connected", "1 while it is connected. Alert on 0.", labels=["controller"]
     )
     unsent = GaugeMetricFamily(
-        "trafficfed_prober_unsent_results", "Results that a controller was not told yet.", labels=["controller"]
+        "trafficfed_prober_unsent_results", "Results it was not told yet.", labels=["controller"]
     )
     for address, stands, waiting in now.controllers:
         connected.add_metric([address], float(stands))
@@ -51,9 +55,6 @@ def _of_controllers(now: Numbers) -> Iterator[Metric]:
 
 def exposed(address: str, numbers: Callable[[], Numbers]) -> AbstractAsyncContextManager[None]:
     """Serve /metrics, /livez and /readyz until the block ends. Raises ConfigError where the address is taken."""
-
-    def not_ready() -> str:
-        return "" if numbers().services > 0 else "nothing to probe yet"
 
     key = "prober.metrics"
     return scraped(
