@@ -131,6 +131,11 @@ class EmulatedApi:
                 return orjson.dumps(discovery.api_resources(parts[1], parts[2], cluster.kinds))
             except LookupError:
                 raise ApiFailure(404, "NotFound", "404 page not found") from None
+        if parts[0] == "apis" and len(parts) == 2:
+            try:
+                return orjson.dumps(discovery.api_group(parts[1], cluster.kinds))
+            except LookupError:
+                raise ApiFailure(404, "NotFound", "404 page not found") from None
         target = parse_target(path, cluster.kinds)
         if target.name:
             return self._form.one(target.kind, cluster.get(target), cluster.clock.now_s())

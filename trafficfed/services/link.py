@@ -1,0 +1,103 @@
+"""One member of Multi-Cluster Services: follows what it exports and what stands there of ours, and writes there."""
+
+import asyncio
+from http import HTTPStatus
+from random import Random
+from typing import Never, Protocol
+
+from trafficfed.errors import Refused, Transient
+from trafficfed.kubernetes_api.context import Credentials
+from trafficfed.kubernetes_api.failures import Rejected
+from trafficfed.kubernetes_api.usable import RETRY_S, Connect, usable
+from trafficfed.kubernetes_api.wire import Event, Wire
+from trafficfed.ports import Clock
+from trafficfed.propagation.api import Api, Open
+from trafficfed.propagation.follow import Followed, follow
+from trafficfed.propagation.objects import TemplateKind
+from trafficfed.services.kinds import GROUP, VERSIONS
+from trafficfed.services.writer import StepWriter
+
+UNDEFINED = f"its API server has no ServiceExports: install the definitions of {GROUP} there"
+
+
+class Sink(Protocol):
+    """Who is told what a member shows."""
+
+    def begin(self, cluster: str, version: str) -> tuple[TemplateKind, ...]: ...
+
+    def lose(self, cluster: str, reason: str) -> None: ...
+
+    def take(self, cluster: str, kind: TemplateKind, event: Event) -> None: ...
+
+
+class _Version(Wire, frozen=True):
+    version: str
+
+
+class _Group(Wire, frozen=True):
+    versions: tuple[_Version, ...] = ()
+
+
+class MemberLink:
+    """What goes wrong here is this member's affair only."""
+
+    def __init__(
+        self, name: str, connect: Connect, open: Open, writer: StepWriter, sink: Sink, clock: Clock, random: Random
+    ) -> None:
+        self._name, self._connect, self._open = name, connect, open
+        self.writer, self._sink, self._clock, self._random = writer, sink, clock, random
+        self._again = asyncio.Event()
+
+    def begin_again(self) -> None:
+        """List everything anew."""
+        self._again.set()
+
+    async def run(self) -> Never:
+        """For ever, until cancelled."""
+        while True:
+            credentials = await usable(self._connect, self._lost)
+            await self._work(credentials)
+
+    def _lost(self, reason: str) -> None:
+        self._sink.lose(self._name, reason)
+
+    async def _work(self, credentials: Credentials) -> None:
+        transport = self._open(credentials)
+        try:
+            followed = self._sink.begin(self._name, await self._version(transport))
+            wanted = [Followed(kind, kind.path()) for kind in followed]
+
+            def tell(kind: TemplateKind, event: Event) -> None:
+                self._sink.take(self._name, kind, event)
+
+            async with asyncio.TaskGroup() as tasks:
+                work: tuple[asyncio.Task[None], ...] = (
+                    tasks.create_task(
+                        follow(transport, wanted, tell, self._clock, self._random, self._name),
+                        name=f"exports of {self._name}",
+                    ),
+                    tasks.create_task(self.writer.run(transport), name=f"imports in {self._name}"),
+                )
+                await self._again.wait()
+                self._again.clear()
+                for each in work:
+                    each.cancel()
+        finally:
+            await transport.close()
+
+    async def _version(self, transport: Api) -> str:
+        """The version of the standard's API to use, once there is any."""
+        while True:
+            try:
+                group = await transport.get_json(f"/apis/{GROUP}", _Group)
+            except Rejected as error:
+                self._lost(UNDEFINED if error.status == HTTPStatus.NOT_FOUND else str(error))
+            except (Transient, Refused) as error:
+                self._lost(str(error))
+            else:
+                served = {each.version for each in group.versions}
+                for version in VERSIONS:
+                    if version in served:
+                        return version
+                self._lost(f"its API server has {GROUP} only as {', '.join(sorted(served))}, not {VERSIONS[0]}")
+            await asyncio.sleep(RETRY_S)

@@ -1,0 +1,217 @@
+"""What should stand of one import in one member: the import, its derived Service, and other clusters' endpoints. Pure.
+
+The derived Service gives the address of the clusterset (KEP-1645, "ClusterSetIP"); its EndpointSlices are copies, one
+of each slice of each exporting cluster, so that a change of one endpoint writes one object, and no copy is ever larger
+than an API server allows its original to be.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from trafficfed.model import Value
+from trafficfed.propagation.objects import TemplateKind
+from trafficfed.services import kinds as words
+from trafficfed.services.exports import Common, ImportType, Merged, Port
+from trafficfed.services.kinds import SERVICE, SLICE
+from trafficfed.services.reading import FAMILIES, Slice, SlicePort, Stand
+
+Json = dict[str, Any]
+
+MOST_ADDRESSES = 2
+"""Of an import (ServiceImport v1beta1, ``spec.ips``)."""
+
+
+class Wish(Value, frozen=True, kw_only=True):
+    """One object as it should be; ``hash`` is of its content."""
+
+    kind: TemplateKind
+    namespace: str
+    name: str
+    body: bytes
+    hash: str
+
+
+class Source(Value, frozen=True, kw_only=True):
+    """One cluster's part. ``ports`` are those of the import at which its endpoints stand. ``given``: its endpoints may
+    be given out in the member that is asked about. ``copied``: nobody sees the cluster now, and the slices are those
+    that were copied before.
+    """
+
+    cluster: str
+    ports: tuple[Port, ...] = ()
+    slices: tuple[Slice, ...] = ()
+    given: bool = True
+    copied: bool = False
+
+
+def derived_name(namespace: str, name: str) -> str:
+    """The derived Service's name: ``derived-`` and ten characters of the lower-case base32hex SHA-256 of
+    namespace/name, as the reference implementation of the standard has it.
+
+    >>> derived_name("shop", "web")
+    'derived-isrlchlhrq'
+    """
+    digest = hashlib.sha256(f"{namespace}/{name}".encode()).digest()
+    return f"derived-{base64.b32hexencode(digest).decode().lower()[:10]}"
+
+
+def import_wish(
+    owner: str, version: str, namespace: str, name: str, merged: Merged, addresses: Iterable[str] = ()
+) -> Wish:
+    """``addresses`` are those of the derived Service, once it has any."""
+    common = merged.common
+    headless = common.type is ImportType.HEADLESS
+    annotations = dict(common.annotations)
+    if not headless:
+        annotations[words.DERIVED_SERVICE] = derived_name(namespace, name)
+    spec: Json = {
+        "type": str(common.type),
+        "ports": [_import_port(port) for port in merged.ports],
+        "sessionAffinity": common.session_affinity,
+        "internalTrafficPolicy": common.internal_traffic_policy,
+    }
+    if addresses and not headless:
+        spec["ips"] = list(addresses)[:MOST_ADDRESSES]
+    if common.ip_families:
+        spec["ipFamilies"] = list(common.ip_families)[:MOST_ADDRESSES]
+    spec |= _affinity(common) | _distribution(common)
+    return _wish(owner, words.imports(version), namespace, name, {"spec": spec}, dict(common.labels), annotations)
+
+
+def service_wish(owner: str, namespace: str, name: str, merged: Merged, parent: Json) -> Wish:
+    """The derived Service: no selector, so that nobody but us says what stands behind it."""
+    common = merged.common
+    spec: Json = {
+        "type": "ClusterIP",
+        "ports": [_service_port(port) for port in merged.ports],
+        "sessionAffinity": common.session_affinity,
+        "internalTrafficPolicy": common.internal_traffic_policy,
+    }
+    if common.ip_families:
+        dual = len(common.ip_families) > 1
+        spec["ipFamilyPolicy"] = "PreferDualStack" if dual else "SingleStack"
+        spec["ipFamilies"] = list(common.ip_families)
+    spec |= _affinity(common) | _distribution(common)
+    labels = {words.SERVICE_NAME: name}
+    return _wish(owner, SERVICE, namespace, derived_name(namespace, name), {"spec": spec}, labels, {}, parent)
+
+
+def slice_wishes(
+    owner: str, namespace: str, name: str, merged: Merged, sources: Iterable[Source], parent: Json
+) -> Iterator[Wish]:
+    """A copy of each slice of each source that has a port in the import. An address stands in one copy of its cluster
+    only, as while Pods move between slices it may be in two."""
+    for source in sources:
+        seen: set[tuple[str, str]] = set()
+        for each in source.slices:
+            if each.address_type in FAMILIES and (ports := _kept(each, source)):
+                fresh = {end.address: end for end in each.endpoints if (each.address_type, end.address) not in seen}
+                seen |= {(each.address_type, address) for address in fresh}
+                content: Json = {
+                    "addressType": each.address_type,
+                    "ports": [_slice_port(port) for port in ports],
+                    "endpoints": [_endpoint(end, source) for end in fresh.values()],
+                }
+                copy = each.name if source.copied else copy_name(name, source.cluster, each.name)
+                labels = _slice_labels(namespace, name, source.cluster, merged.common.type)
+                yield _wish(owner, SLICE, namespace, copy, content, labels, {}, parent)
+
+
+def _slice_labels(namespace: str, name: str, cluster: str, type: ImportType) -> dict[str, str]:
+    labels = {words.SERVICE_NAME: name, words.SOURCE_CLUSTER: cluster, words.MANAGED_BY: words.MANAGER}
+    if type is ImportType.CLUSTER_SET_IP:
+        labels[words.LOCAL_SERVICE_NAME] = derived_name(namespace, name)
+    return labels
+
+
+def copy_name(service: str, cluster: str, original: str) -> str:
+    """Tells people whose it is, and is another for each slice of each cluster.
+
+    >>> copy_name("web", "eu", "web-x7k2p")
+    'web-eu-45a996faed'
+    """
+    return f"{service[:40]}-{cluster[:40]}-{hashlib.sha256(f'{cluster}/{original}'.encode()).hexdigest()[:10]}"
+
+
+def _kept(original: Slice, source: Source) -> tuple[SlicePort, ...]:
+    """Ports of the slice that the import has under the same name and protocol."""
+    names = {(port.name, port.protocol) for port in source.ports}
+    return tuple(port for port in original.ports if source.copied or (port.name, port.protocol) in names)
+
+
+def _endpoint(each: Stand, source: Source) -> Json:
+    """``ready`` is what takes an endpoint out; ``serving`` stays what its own cluster says, so that a copy alone tells
+    how to bring it back."""
+    ready = each.serving and not each.terminating if source.copied else each.ready
+    conditions = {"ready": ready and source.given, "serving": each.serving, "terminating": each.terminating}
+    stated: Json = {"addresses": [each.address], "conditions": conditions}
+    if each.hostname:
+        stated["hostname"] = each.hostname
+    if each.zone:
+        stated["zone"] = each.zone
+    return stated
+
+
+def _slice_port(port: SlicePort) -> Json:
+    stated: Json = {"name": port.name, "protocol": port.protocol}
+    if port.port is not None:
+        stated["port"] = port.port
+    if port.app_protocol:
+        stated["appProtocol"] = port.app_protocol
+    return stated
+
+
+def _import_port(port: Port) -> Json:
+    stated: Json = {"port": port.port, "protocol": port.protocol}
+    if port.name:
+        stated["name"] = port.name
+    if port.app_protocol:
+        stated["appProtocol"] = port.app_protocol
+    return stated
+
+
+_service_port = _import_port
+
+
+def _affinity(common: Common) -> Json:
+    if common.affinity_timeout_s is None:
+        return {}
+    return {"sessionAffinityConfig": {"clientIP": {"timeoutSeconds": common.affinity_timeout_s}}}
+
+
+def _distribution(common: Common) -> Json:
+    return {"trafficDistribution": common.traffic_distribution} if common.traffic_distribution else {}
+
+
+def parent_of(version: str, name: str, uid: str) -> Json:
+    """The owner reference to an import: what belongs to it goes with it, whoever deletes it."""
+    kind = words.imports(version)
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "name": name, "uid": uid}
+
+
+def _wish(
+    owner: str,
+    kind: TemplateKind,
+    namespace: str,
+    name: str,
+    content: Json,
+    labels: dict[str, str],
+    annotations: dict[str, str],
+    parent: Json | None = None,
+) -> Wish:
+    metadata: Json = {
+        "name": name,
+        "namespace": namespace,
+        "labels": {**labels, words.OWNER_LABEL: owner},
+        "annotations": annotations,
+    }
+    if parent is not None:
+        metadata["ownerReferences"] = [parent]
+    stated = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **content}
+    hash = hashlib.sha256(orjson.dumps(stated, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+    metadata["annotations"] = {**annotations, words.HASH_ANNOTATION: hash}
+    return Wish(kind=kind, namespace=namespace, name=name, body=orjson.dumps(stated), hash=hash)

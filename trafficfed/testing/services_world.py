@@ -1,0 +1,192 @@
+"""Members with exports and imports between them, whole but for sockets: in virtual time, with every fault on demand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from functools import cached_property, partial
+from random import Random
+from typing import Any
+
+import orjson
+
+from trafficfed.errors import ConfigError
+from trafficfed.kubernetes_api.context import Credentials
+from trafficfed.model import Cluster as Properties
+from trafficfed.model import OperatorControl, Row, ServiceKey, Source
+from trafficfed.propagation.objects import TemplateKind
+from trafficfed.sandbox.apiserver.cluster import Cluster, Intent, Target
+from trafficfed.sandbox.apiserver.failures import ApiFailure
+from trafficfed.sandbox.apiserver.routing import parse_target
+from trafficfed.sandbox.apiserver.schema import Schemas
+from trafficfed.services.definitions import manifests
+from trafficfed.services.engine import Known
+from trafficfed.services.kinds import LOCAL_SERVICE_NAME, NAMESPACE, SERVICE, SLICE, SOURCE_CLUSTER, exports, imports
+from trafficfed.services.runner import MultiClusterServices
+from trafficfed.testing.emulated_api import EmulatedApi, EmulatedServer
+from trafficfed.testing.scripted_api import LoopClock
+
+Json = dict[str, Any]
+OWNER = "demo"
+CRD = TemplateKind(
+    api_version="apiextensions.k8s.io/v1",
+    kind="CustomResourceDefinition",
+    plural="customresourcedefinitions",
+    namespaced=False,
+)
+KINDS = {each.kind: each for each in (CRD, NAMESPACE, SERVICE, SLICE, exports("v1beta1"), imports("v1beta1"))}
+
+
+class ServicesWorld:
+    """Make it inside a test with looptime. ``rows``, ``sources`` and ``controls`` are what the table would have."""
+
+    def __init__(
+        self,
+        schemas: Schemas,
+        *,
+        members: Iterable[str] = ("ap", "eu", "us"),
+        answer_s: float = 0.01,
+        version: str = "v1beta1",
+    ) -> None:
+        self.clock, self.schemas = LoopClock(), schemas
+        self.rows: dict[ServiceKey, Row] = {}
+        self.sources: dict[str, Source] = {}
+        self.controls: tuple[OperatorControl, ...] = ()
+        self.unusable: dict[str, str] = {}
+        self.servers = {name: EmulatedServer(Cluster(name, self.clock, schemas), answer_s) for name in members}
+        for name in self.servers:
+            self.write(name, *manifests((version,)), namespace("shop"))
+            self.see(name)
+
+    def see(self, name: str, **state: Any) -> None:
+        """The table sees a member: as it is, or as stated."""
+        uid = self.servers[name].cluster.uid
+        self.sources[name] = Source(**{"cluster": name, "uid": uid, "freshness": "Fresh", **state})
+
+    @cached_property
+    def services(self) -> MultiClusterServices:
+        """One process; ``restart`` makes another."""
+        return MultiClusterServices(
+            OWNER,
+            {name: Properties(name=name, region=f"region-{name}") for name in self.servers},
+            Known(self.rows, self.sources, lambda: self.controls),
+            {name: partial(self._credentials, name) for name in self.servers},
+            self.clock,
+            random=Random(1),
+            open=self._open,
+        )
+
+    def restart(self) -> None:
+        """Everything that the process held in memory is gone."""
+        del self.services
+
+    async def _credentials(self, name: str) -> Credentials:
+        if why := self.unusable.get(name, ""):
+            raise ConfigError(why)
+        return Credentials(name, f"https://{name}.example.org", "token")
+
+    def _open(self, credentials: Credentials) -> EmulatedApi:
+        return self.servers[credentials.name].connect()
+
+    @asynccontextmanager
+    async def running(self, settle_s: float = 8.0) -> AsyncIterator[MultiClusterServices]:
+        """It runs for the length of a block, which begins when it has settled; then it is cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(self.services.run(), name="under test")
+            await asyncio.sleep(settle_s)
+            yield self.services
+            task.cancel()
+
+    # ------------------------------------------------------------------ objects
+
+    def write(self, at: str, *objects: Json) -> None:
+        """As ``kubectl apply``."""
+        cluster = self.servers[at].cluster
+        for each in objects:
+            target = self._target(at, each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"])
+            cluster.apply(target, each, Intent(manager="kubectl", force=True))
+
+    def remove(self, at: str, kind: str, name: str, namespace: str = "shop") -> None:
+        """As ``kubectl delete``."""
+        self.servers[at].cluster.delete(self._target(at, kind, namespace, name), {}, Intent())
+
+    def get(self, at: str, kind: str, name: str, namespace: str = "shop") -> Json | None:
+        try:
+            found: Json = self.servers[at].cluster.get(self._target(at, kind, namespace, name))
+        except ApiFailure:
+            return None
+        return found
+
+    def all(self, at: str, kind: str) -> list[Json]:
+        """Every object of a kind."""
+        cluster, wanted = self.servers[at].cluster, KINDS[kind]
+        served = next(each for each in cluster.kinds if (each.group, each.name) == (wanted.group, kind))
+        return [orjson.loads(raw) for raw in cluster.store.objects(served).values()]
+
+    def _target(self, at: str, kind: str, namespace: str, name: str) -> Target:
+        return parse_target(KINDS[kind].path(namespace, name), self.servers[at].cluster.kinds)
+
+    def export(self, at: str, name: str = "web", *addresses: str, **service: Any) -> None:
+        """A Service with its endpoints, and the export of it."""
+        self.write(at, make_service(name, **service), make_export(name), make_slice(name, *addresses))
+
+    # ------------------------------------------------------------------ what stands there
+
+    def imported(self, at: str, name: str = "web") -> dict[str, list[str]]:
+        """Addresses that are given out, by the cluster they are of."""
+        found: dict[str, list[str]] = {}
+        for each in self.all(at, "EndpointSlice"):
+            labels = each["metadata"].get("labels") or {}
+            if labels.get("multicluster.kubernetes.io/service-name") == name:
+                ready = [end["addresses"][0] for end in each.get("endpoints") or () if end["conditions"]["ready"]]
+                found.setdefault(labels[SOURCE_CLUSTER], []).extend(ready)
+        return {cluster: sorted(addresses) for cluster, addresses in found.items()}
+
+    def condition(self, at: str, kind: str, name: str = "web") -> tuple[str, str]:
+        """Status and reason of a condition of an export."""
+        found = self.get(at, "ServiceExport", name)
+        conditions = (found or {}).get("status", {}).get("conditions", ())
+        return next(((each["status"], each["reason"]) for each in conditions if each["type"] == kind), ("", ""))
+
+    def writes(self, at: str) -> list[str]:
+        """What was asked to be written since this was last asked."""
+        server = self.servers[at]
+        found, server.calls[:] = list(server.calls), []
+        return found
+
+
+def namespace(name: str) -> Json:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def make_export(name: str = "web", **spec: Any) -> Json:
+    return {
+        "apiVersion": "multicluster.x-k8s.io/v1beta1",
+        "kind": "ServiceExport",
+        "metadata": {"namespace": "shop", "name": name},
+        "spec": spec,
+    }
+
+
+def make_service(name: str = "web", **spec: Any) -> Json:
+    ports = [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"namespace": "shop", "name": name},
+        "spec": {"selector": {"app": name}, "ports": ports, **spec},
+    }
+
+
+def make_slice(name: str, *addresses: str, suffix: str = "x", ready: bool = True, **more: Any) -> Json:
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"namespace": "shop", "name": f"{name}-{suffix}", "labels": {LOCAL_SERVICE_NAME: name}},
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+        "endpoints": [
+            {"addresses": [each], "conditions": {"ready": ready, "serving": ready, "terminating": False}}
+            for each in addresses
+        ],
+        **more,
+    }
