@@ -221,8 +221,7 @@ class Engine:
     @property
     def next_s(self) -> float | None:
         """When to look again, if nothing happens until then."""
-        moments = [self.troubles.next_s, *(member.settles_at_s for member in self.members.values())]
-        return min((each for each in moments if each is not None), default=None)
+        return self.troubles.next_s
 
     def turn(self, now_s: float, most: int = 50) -> list[Step]:
         """The steps that are due, of at most so many Services."""
@@ -321,16 +320,18 @@ class Engine:
         if made.foreign:
             yield self._foreign(key, member, now_s)
             return
-        if merged is None:
-            return
-        yield from self._import_steps(member, name, merged, made, frozen=bool(kept))
+        if merged is not None:
+            yield from self._import_steps(member, name, merged, made, frozen=bool(kept))
         if made.import_ is None:
             return
+        type = told.type if kept or merged is None else merged.common.type
         parent = wishes.parent_of(member.version, name[1], made.import_.uid)
-        yield from self._service_steps(member, name, merged, made, parent, frozen=bool(kept))
+        if merged is not None:
+            yield from self._service_steps(member, name, merged, made, parent, frozen=bool(kept))
         sources = self._sources(key, merged, parts, exports, made, kept, now_s)
-        yield from self._slice_steps(member, name, merged, made, sources, kept, parent)
-        yield from self._import_status(member, merged, made, kept, now_s)
+        yield from self._slice_steps(member, name, type, made, sources, kept, parent)
+        clusters = {*exports, *(kept & {*told.clusters})}
+        yield from self._import_status(member, type, made, clusters, now_s)
 
     def _foreign(self, key: ServiceKey, member: Member, now_s: float) -> Step:
         kind = words.imports(member.version)
@@ -362,13 +363,13 @@ class Engine:
         self,
         member: Member,
         name: Name,
-        merged: Merged,
+        type: ImportType,
         made: Made,
         sources: Iterable[wishes.Source],
         kept: frozenset[str],
         parent: wishes.Json,
     ) -> Iterator[Step]:
-        wanted = {wish.name: wish for wish in wishes.slice_wishes(self._owner, *name, merged, sources, parent)}
+        wanted = {wish.name: wish for wish in wishes.slice_wishes(self._owner, *name, type, sources, parent)}
         for wish in wanted.values():
             yield from applies(member.name, wish, made.slices.get(wish.name))
         for held in made.slices.values():
@@ -378,7 +379,7 @@ class Engine:
     def _sources(
         self,
         key: ServiceKey,
-        merged: Merged,
+        merged: Merged | None,
         parts: Iterable[Part],
         exports: Mapping[str, Export],
         made: Made,
@@ -393,7 +394,7 @@ class Engine:
                 slices=part.slices,
             )
             for part in parts
-            if part.member.name in exports
+            if merged is not None and part.member.name in exports
         ]
         found += [wishes.Source(cluster=each, slices=copies_of(made, each), copied=True) for each in sorted(kept)]
         offers = [
@@ -408,21 +409,21 @@ class Engine:
         return cluster in self.members and self.members[cluster].live
 
     def _import_status(
-        self, member: Member, merged: Merged, made: Made, kept: frozenset[str], now_s: float
+        self, member: Member, type: ImportType, made: Made, clusters: Iterable[str], now_s: float
     ) -> Iterator[Step]:
         assert made.import_ is not None
         told = told_by(made.import_)
         conditions = import_conditions(
             told.conditions,
-            headless=merged.common.type is ImportType.HEADLESS,
+            headless=type is ImportType.HEADLESS,
             addressed=bool(addresses_of(made.service)),
             unsupported=self._unsupported(member, made),
             generation=told.generation,
             now_s=now_s,
         )
-        clusters = [{"cluster": each} for each in sorted({*merged.clusters, *(kept & {*told.clusters})})]
+        exporting = [{"cluster": each} for each in sorted(clusters)]
         kind = words.imports(member.version)
-        yield from says(member.name, kind, made.import_, conditions, clusters=clusters)
+        yield from says(member.name, kind, made.import_, conditions, clusters=exporting)
 
     def _unsupported(self, member: Member, made: Made) -> str:
         assert made.import_ is not None

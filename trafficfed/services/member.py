@@ -115,7 +115,7 @@ class Member:
             case Upserted(object=Foreign() as found) if not self.stranger:
                 return self._put(kind.kind, found)
             case Removed(object=Foreign() as found) if not self.stranger:
-                return self._drop((kind.kind, found.metadata.namespace, found.metadata.name))
+                return self._remove((kind.kind, found.metadata.namespace, found.metadata.name), now_s)
         return set()
 
     def _list(self, kind: TemplateKind, event: Listed[Watched], now_s: float) -> set[Name]:
@@ -133,9 +133,20 @@ class Member:
             changed |= self._put(kind.kind, found)
         for key in before:
             if (f"{key[1]}/{key[2]}" if key[1] else key[2]) not in unreadable:
-                self._held[key].missing_since_s = now_s
-                self._missing.add(key)
+                self._miss(key, now_s)
         return changed | self.names
+
+    def _remove(self, key: tuple[str, str, str], now_s: float) -> set[Name]:
+        """A deletion that was watched is believed at once, unless nothing of this API server is."""
+        if not self.doubt:
+            return self._drop(key)
+        if key in self._held:
+            self._miss(key, now_s)
+        return set()
+
+    def _miss(self, key: tuple[str, str, str], now_s: float) -> None:
+        self._held[key].missing_since_s = now_s
+        self._missing.add(key)
 
     def settle(self, now_s: float, *, trusted: bool) -> set[Name]:
         """Give up what lists have not had for long enough; ``trusted``: the table believes this API server."""
@@ -143,10 +154,6 @@ class Member:
             return set()
         gone = [key for key in self._missing if now_s - (self._held[key].missing_since_s or 0.0) >= SETTLE_S]
         return {name for key in gone for name in self._drop(key)}
-
-    @property
-    def settles_at_s(self) -> float | None:
-        return min(((self._held[key].missing_since_s or 0.0) + SETTLE_S for key in self._missing), default=None)
 
     def put(self, kind: TemplateKind, answer: bytes) -> set[Name]:
         """What the API server says stands there after a write of ours."""

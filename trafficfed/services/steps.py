@@ -13,6 +13,7 @@ from trafficfed.model import Value
 from trafficfed.propagation.objects import ObjectKey, TemplateKind
 from trafficfed.services import kinds as words
 from trafficfed.services.conditions import as_json
+from trafficfed.services.exports import ImportType
 from trafficfed.services.member import Held, Made
 from trafficfed.services.reading import Slice, covers, read_slice
 from trafficfed.services.wishes import Wish
@@ -101,15 +102,12 @@ def says(cluster: str, kind: TemplateKind, held: Held, conditions: Sequence[Cond
 
 
 def _keyed(status: Any) -> Any:
-    """Conditions by their type and clusters by their name: an API server may keep them in another order, and beside
-    those of others."""
-    if not isinstance(status, dict):
-        return status
-    keys = {"conditions": "type", "clusters": "cluster"}
-    return {
-        field: {each.get(keys[field]): each for each in value} if field in keys and value else value
-        for field, value in status.items()
-    }
+    """Conditions by their type, as they may stand in another order and beside those of others; clusters sorted."""
+    found = dict(status) if isinstance(status, dict) else {}
+    found["conditions"] = {each.get("type"): each for each in found.get("conditions") or ()}
+    if "clusters" in found:
+        found["clusters"] = sorted(each.get("cluster", "") for each in found["clusters"])
+    return found
 
 
 def _apply(cluster: str, wish: Wish, uid: str, revision: str) -> Step:
@@ -167,14 +165,20 @@ class _Meta(Wire, frozen=True):
     generation: int = 0
 
 
+class _ImportSpec(Wire, frozen=True):
+    type: str = ""
+
+
 class _Import(Wire, frozen=True):
     metadata: _Meta = _Meta()
+    spec: _ImportSpec = _ImportSpec()
     status: _Status | None = None
 
 
 class Told(Value, frozen=True, kw_only=True):
     """What an import says of itself."""
 
+    type: ImportType = ImportType.CLUSTER_SET_IP
     clusters: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     generation: int = 0
@@ -190,6 +194,7 @@ def told_by(held: Held | None) -> Told:
         return Told()
     status = read.status or _Status()
     return Told(
+        type=ImportType.HEADLESS if read.spec.type == ImportType.HEADLESS else ImportType.CLUSTER_SET_IP,
         clusters=tuple(each.cluster for each in status.clusters or ()),
         conditions=status.conditions or (),
         generation=read.metadata.generation,

@@ -101,7 +101,7 @@ def service_wish(owner: str, namespace: str, name: str, merged: Merged, parent: 
 
 
 def slice_wishes(
-    owner: str, namespace: str, name: str, merged: Merged, sources: Iterable[Source], parent: Json
+    owner: str, namespace: str, name: str, type: ImportType, sources: Iterable[Source], parent: Json
 ) -> Iterator[Wish]:
     """A copy of each slice of each source that has a port in the import. An address stands in one copy of its cluster
     only, as while Pods move between slices it may be in two."""
@@ -117,7 +117,7 @@ def slice_wishes(
                     "endpoints": [_endpoint(end, source) for end in fresh.values()],
                 }
                 copy = each.name if source.copied else copy_name(name, source.cluster, each.name)
-                labels = _slice_labels(namespace, name, source.cluster, merged.common.type)
+                labels = _slice_labels(namespace, name, source.cluster, type)
                 yield _wish(owner, SLICE, namespace, copy, content, labels, {}, parent)
 
 

@@ -1,10 +1,11 @@
 """Members with exports and imports between them, whole but for sockets: in virtual time, with every fault on demand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ import orjson
 from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.model import Cluster as Properties
-from trafficfed.model import OperatorControl, Row, ServiceKey, Source
+from trafficfed.model import Freshness, OperatorControl, Row, ServiceKey, Source
 from trafficfed.propagation.objects import TemplateKind
 from trafficfed.sandbox.apiserver.cluster import Cluster, Intent, Target
 from trafficfed.sandbox.apiserver.failures import ApiFailure
@@ -20,7 +21,18 @@ from trafficfed.sandbox.apiserver.routing import parse_target
 from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.services.definitions import manifests
 from trafficfed.services.engine import Known
-from trafficfed.services.kinds import LOCAL_SERVICE_NAME, NAMESPACE, SERVICE, SLICE, SOURCE_CLUSTER, exports, imports
+from trafficfed.services.kinds import (
+    EXPORT,
+    GROUP,
+    IMPORT,
+    LOCAL_SERVICE_NAME,
+    NAMESPACE,
+    SERVICE,
+    SLICE,
+    SOURCE_CLUSTER,
+    exports,
+    imports,
+)
 from trafficfed.services.runner import MultiClusterServices
 from trafficfed.testing.emulated_api import EmulatedApi, EmulatedServer
 from trafficfed.testing.scripted_api import LoopClock
@@ -46,6 +58,8 @@ class ServicesWorld:
         members: Iterable[str] = ("ap", "eu", "us"),
         answer_s: float = 0.01,
         version: str = "v1beta1",
+        undefined: Iterable[str] = (),
+        clustersets: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.clock, self.schemas = LoopClock(), schemas
         self.rows: dict[ServiceKey, Row] = {}
@@ -53,27 +67,43 @@ class ServicesWorld:
         self.controls: tuple[OperatorControl, ...] = ()
         self.unusable: dict[str, str] = {}
         self.servers = {name: EmulatedServer(Cluster(name, self.clock, schemas), answer_s) for name in members}
+        self._version, self._clustersets = version, clustersets
+        self._kinds = {**KINDS, **{each.kind: each for each in (exports(version), imports(version))}}
         for name in self.servers:
-            self.write(name, *manifests((version,)), namespace("shop"))
+            self.write(name, namespace("shop"))
+            if name not in undefined:
+                self.define(name)
             self.see(name)
 
-    def see(self, name: str, **state: Any) -> None:
-        """The table sees a member: as it is, or as stated."""
+    def define(self, name: str) -> None:
+        """An administrator installs the standard's definitions."""
+        self.write(name, *manifests((self._version,)))
+
+    def leave(self, name: str) -> EmulatedServer:
+        """It is taken out of the configuration, which takes another process."""
+        self.restart()
+        return self.servers.pop(name)
+
+    def see(self, name: str, freshness: Freshness = Freshness.FRESH, reason: str = "") -> None:
+        """The table sees a member as it is now."""
         uid = self.servers[name].cluster.uid
-        self.sources[name] = Source(**{"cluster": name, "uid": uid, "freshness": "Fresh", **state})
+        self.sources[name] = Source(cluster=name, uid=uid, freshness=freshness, reason=reason)
 
     @cached_property
     def services(self) -> MultiClusterServices:
         """One process; ``restart`` makes another."""
         return MultiClusterServices(
             OWNER,
-            {name: Properties(name=name, region=f"region-{name}") for name in self.servers},
+            {name: self._properties(name) for name in self.servers},
             Known(self.rows, self.sources, lambda: self.controls),
             {name: partial(self._credentials, name) for name in self.servers},
             self.clock,
             random=Random(1),
             open=self._open,
         )
+
+    def _properties(self, name: str) -> Properties:
+        return Properties(name=name, clusterset=self._clustersets.get(name, "default"), region=f"region-{name}")
 
     def restart(self) -> None:
         """Everything that the process held in memory is gone."""
@@ -102,6 +132,8 @@ class ServicesWorld:
         """As ``kubectl apply``."""
         cluster = self.servers[at].cluster
         for each in objects:
+            if each["kind"] in (EXPORT, IMPORT):
+                each["apiVersion"] = f"{GROUP}/{self._version}"
             target = self._target(at, each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"])
             cluster.apply(target, each, Intent(manager="kubectl", force=True))
 
@@ -118,12 +150,12 @@ class ServicesWorld:
 
     def all(self, at: str, kind: str) -> list[Json]:
         """Every object of a kind."""
-        cluster, wanted = self.servers[at].cluster, KINDS[kind]
+        cluster, wanted = self.servers[at].cluster, self._kinds[kind]
         served = next(each for each in cluster.kinds if (each.group, each.name) == (wanted.group, kind))
         return [orjson.loads(raw) for raw in cluster.store.objects(served).values()]
 
     def _target(self, at: str, kind: str, namespace: str, name: str) -> Target:
-        return parse_target(KINDS[kind].path(namespace, name), self.servers[at].cluster.kinds)
+        return parse_target(self._kinds[kind].path(namespace, name), self.servers[at].cluster.kinds)
 
     def export(self, at: str, name: str = "web", *addresses: str, **service: Any) -> None:
         """A Service with its endpoints, and the export of it."""
