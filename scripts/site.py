@@ -46,6 +46,7 @@ ROOMS = {
         "how-it-works",
         "globalservices",
         "propagation",
+        "services",
         "several-controllers",
         "vantages",
         "failures",

@@ -109,10 +109,12 @@ class ControllerOperations:
         leadership: Callable[[], LeadershipView | None] = lambda: None,
         vantages: Callable[[], tuple[VantageView, ...]] = tuple,
         refused: Callable[[], str] = str,
+        further: Callable[[], tuple[Refusal, ...]] = tuple,
     ) -> None:
         """``accept`` carries operators' orders out; without it they are committed to this controller's table.
-        ``refused`` tells why the configuration file, as it stands, is not in force."""
-        self._refused = refused
+        ``refused`` tells why the configuration file, as it stands, is not in force, ``further`` what else this
+        controller does and cannot do as it should."""
+        self._refused, self._further = refused, further
         self._leadership, self._vantages = leadership, vantages
         self._survival = tuple(map(survival_view, survival))
         self._controller, self._clusters, self._owner = controller, clusters, owner
@@ -303,7 +305,7 @@ class ControllerOperations:
             found.append(Refusal(cluster=HUB_ID, object=HUB_ID, reason="HubNotFollowed", message=reason))
         if self._propagation is not None:
             found += self._propagation.refusals
-        return tuple(found)
+        return (*found, *self._further())
 
     def _failing(self) -> tuple[str, ...]:
         return tuple(

@@ -26,6 +26,7 @@ from trafficfed.observe.leadership_metrics import LeadershipMetrics
 from trafficfed.observe.metrics import Metrics
 from trafficfed.observe.propagation_metrics import PropagationMetrics
 from trafficfed.observe.service_views import ServiceViews
+from trafficfed.observe.services_metrics import ServicesMetrics
 from trafficfed.observe.stream import Stream
 from trafficfed.observe.views import LeadershipView
 from trafficfed.ordering import Accept
@@ -39,6 +40,7 @@ from trafficfed.surroundings import (
     object_events_of,
     operations_of,
     propagation_of,
+    services_of,
     vantages_of,
 )
 from trafficfed.table.disk import DiskLog, load
@@ -203,8 +205,12 @@ class Running:
             PropagationMetrics(metrics.registry, propagation)
         if parts.statuses is not None:
             self._reports.listeners.append(parts.statuses.report)
+        services = services_of(settings, controller, self.clock)
+        if services is not None:
+            ServicesMetrics(metrics.registry, services)
+            self._reports.listeners.append(services.report)
         hub_controls = hub_controls_of(settings, controller, self.clock)
-        work = [each.run for each in (propagation, parts.statuses, hub_controls) if each is not None]
+        work = [each.run for each in (propagation, services, parts.statuses, hub_controls) if each is not None]
         role = self._role = make_role(parts, table, work)
         shown = () if hub_controls is None else (hub_controls,)
         controller.keep_in(disk, *self._feeding(parts, role), *role.holders, *shown)
@@ -218,6 +224,7 @@ class Running:
             self._journal,
             metrics,
             propagation,
+            services,
             role.accept,
             role.view,
             lambda: self._configuration.refused,

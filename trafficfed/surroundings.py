@@ -25,6 +25,8 @@ from trafficfed.ordering import Accept
 from trafficfed.ports import Clock
 from trafficfed.propagation.round_trip import RoundTrip
 from trafficfed.propagation.runner import Propagation
+from trafficfed.services.engine import Known
+from trafficfed.services.runner import MultiClusterServices
 from trafficfed.steering.geography import CONTINENTS
 from trafficfed.table.table import Table
 
@@ -48,6 +50,24 @@ def propagation_of(settings: Settings, clock: Clock, table: Table) -> Propagatio
         clock,
         RoundTrip(registry.probes()["tcp"]),
         (settings.vantage.cluster, settings.vantage.region or (home.region if home else "")),
+    )
+
+
+def services_of(settings: Settings, controller: Controller, clock: Clock) -> MultiClusterServices | None:
+    """Who imports what members export, None where that is switched off."""
+    if settings.services.imports != "write":
+        return None
+    clusters = {cluster.name: cluster for cluster in settings.clusters}
+    table = controller.pipeline.table
+    return MultiClusterServices(
+        settings.owner,
+        clusters,
+        Known(table.rows, table.sources, lambda: controller.pipeline.controls),
+        {
+            name: functools.partial(credentials_of, settings.access[name], clock, settings.allow_exec)
+            for name in clusters
+        },
+        clock,
     )
 
 
@@ -115,6 +135,7 @@ def operations_of(
     journal: Journal,
     metrics: Metrics | None,
     propagation: Propagation | None = None,
+    services: MultiClusterServices | None = None,
     accept: Accept | None = None,
     leadership: Callable[[], LeadershipView | None] = lambda: None,
     refused: Callable[[], str] = str,
@@ -145,6 +166,7 @@ def operations_of(
         leadership,
         lambda: vantage_views(parts, clock),
         refused,
+        lambda: services.refusals if services is not None else (),
     )
 
 

@@ -100,6 +100,7 @@ class Rbac(Values):
     elector: bool = Field(False, description="it votes on who leads: a Lease, and ConfigMaps with a copy of the table")
     hub: bool = Field(False, description="GlobalServices and policies are read here, and templates of what they place")
     propagation: bool = Field(False, description="copies are written here, as policies on the hub want it")
+    services: bool = Field(False, description="Services of other clusters are imported here")
     kinds: tuple[Kinds, ...] = Field(KINDS, description="what `propagation.kinds` of the configuration allows")
 
 

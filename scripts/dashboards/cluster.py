@@ -141,6 +141,45 @@ ONE_CLUSTER = Dashboard(
                 ),
             ),
         ),
+        Row(
+            "Multi-Cluster Services",
+            (
+                Panel(
+                    "Exports",
+                    "Services that the cluster exports.",
+                    (Query(f"max({of('services_exports', HERE)})", "exports"),),
+                    width=6,
+                ),
+                Panel(
+                    "Not as it should be",
+                    "Objects of imports in the cluster, by what is in the way.",
+                    (Query(f"sum by (reason) ({of('services_troubles', HERE)})", "{{reason}}"),),
+                    stacked=True,
+                    width=6,
+                ),
+                Panel(
+                    "Steps",
+                    "What was written in the cluster, and how it ended.",
+                    (Query(f"sum by (step, outcome) ({rate('services_steps_total', HERE)})", "{{step}} {{outcome}}"),),
+                    unit="ops",
+                    width=6,
+                ),
+                Panel(
+                    "From another cluster's event to written here",
+                    "Repetitions included.",
+                    quantiles("services_event_to_applied", "", HERE),
+                    unit="s",
+                    width=6,
+                ),
+                stat(
+                    "Exports followed",
+                    "1 while the cluster's exports are watched, and what was imported here.",
+                    f"min({of('services_member_seen', HERE)})",
+                    steps=WANTED,
+                    width=24,
+                ),
+            ),
+        ),
     ),
     (JOB, CLUSTER),
 )

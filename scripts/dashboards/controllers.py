@@ -86,6 +86,7 @@ WORK = Row(
             (
                 Query(f"max by (instance) ({of('queue_depth')})", "{{instance}} services"),
                 Query(f"max by (instance) ({of('propagation_queue_depth')})", "{{instance}} objects"),
+                Query(f"max by (instance) ({of('services_queue_depth')})", "{{instance}} imports"),
             ),
         ),
         Panel(

@@ -18,9 +18,11 @@ from trafficfed.observe.leadership_metrics import LeadershipMetrics
 from trafficfed.observe.metrics import Gauges, Metrics
 from trafficfed.observe.outlets import of_outlets
 from trafficfed.observe.propagation_metrics import PropagationMetrics
+from trafficfed.observe.services_metrics import ServicesMetrics
 from trafficfed.observe.totals import Totals
 from trafficfed.observe.views import LeadershipView, VantageView
 from trafficfed.testing.idle_propagation import Idle
+from trafficfed.testing.idle_services import IdleServices
 from trafficfed.vantage import metrics as prober_metrics
 from trafficfed.vantage import status as prober_status
 
@@ -91,6 +93,13 @@ def of_several_controllers() -> Iterator[Described]:
 
 def of_propagation() -> Iterator[Described]:
     metrics = PropagationMetrics(CollectorRegistry(), Idle())
+    for collector in (metrics.steps, metrics.delay):
+        yield from (_exposed(each, tuple(collector._labelnames)) for each in collector.collect())
+    yield from map(_exposed, metrics.collect())
+
+
+def of_services() -> Iterator[Described]:
+    metrics = ServicesMetrics(CollectorRegistry(), IdleServices())
     for collector in (metrics.steps, metrics.delay):
         yield from (_exposed(each, tuple(collector._labelnames)) for each in collector.collect())
     yield from map(_exposed, metrics.collect())

@@ -45,6 +45,7 @@ def everything(one_controller: Json) -> Json:
             "lease": "10s",
         },
         "hub": {"in-cluster": True},
+        "services": {"imports": "write"},
         "vantage": {"name": "controller-eu", "cluster": "eu"},
         "vantages": [{"name": "probe-eu", "cluster": "eu", "key-file": "./prober.key"}],
         "health": {"interval": "10s", "timeout": 3},
@@ -56,7 +57,7 @@ def everything(one_controller: Json) -> Json:
     zone = {"name": "fed.example.org", "nameservers": ["ns1.fed.example.org"], "mailbox": "hostmaster@example.org"}
     return {
         **one_controller,
-        "rbac": dict.fromkeys(("member", "elector", "hub", "propagation"), True),
+        "rbac": dict.fromkeys(("member", "elector", "hub", "propagation", "services"), True),
         "nameserver": {
             "enabled": True,
             "config": {"zones": [zone], "places": [{"network": "192.0.2.0/24", "country": "DE"}], "wait": "5s"},

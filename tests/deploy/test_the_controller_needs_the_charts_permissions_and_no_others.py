@@ -14,12 +14,11 @@ import pytest
 import yaml
 
 from trafficfed.model import Cluster
-from trafficfed.testing.apiservers import ApiError
 from trafficfed.testing.audit import Asked, Permission, asked, audited, idle
 from trafficfed.testing.charts import CHART, Manifest, rendered
 from trafficfed.testing.clusters import ClusterFarm, RealCluster
 from trafficfed.testing.deployment import Deployment
-from trafficfed.testing.hubs import apply, get, policy
+from trafficfed.testing.hubs import apply, define_services, policy, serves
 from trafficfed.testing.processes import ServerFailed
 from trafficfed.testing.real_cluster import MERGE
 from trafficfed.testing.templates import end_namespaces, of_every_kind, play_status, selects
@@ -37,11 +36,14 @@ PLURALS = [(each["group"], plural) for each in KINDS for plural in each["resourc
 MET = [(group, plurals[-1]) for group, plurals in ((each["group"], each["resources"]) for each in KINDS)]
 """Where something stands in the way that is not ours: the last kind of each group."""
 WITH_STATUS = [(each["group"], plural) for each in KINDS for plural in each["status"]]
+SHARED = "multicluster.x-k8s.io"
+EXCHANGED = ("serviceexports", "serviceimports")
+IMPORTED = ((SHARED, "serviceimports"), ("", "services"), ("discovery.k8s.io", "endpointslices"))
 PLAIN_LISTS = "--feature-gates=WatchList=false"
 """Older API servers stream no lists; there a list and a watch are two requests, and two permissions."""
 WITHIN_S = 60.0
 PERMISSIONS_ONLY: Json = {"controller": {"enabled": False}}
-OF_MEMBER = {**PERMISSIONS_ONLY, "rbac": {"elector": True, "propagation": True}}
+OF_MEMBER = {**PERMISSIONS_ONLY, "rbac": {"elector": True, "propagation": True, "services": True}}
 OF_HUB = {**PERMISSIONS_ONLY, "rbac": {"member": False, "hub": True}}
 
 
@@ -59,16 +61,6 @@ def install(cluster: RealCluster, values: Json) -> None:
     for plural in ("globalservices", "operatorcontrols", "propagationpolicies", "clusterpropagationpolicies"):
         cluster.processes[0].wait_until(functools.partial(serves, cluster, f"/apis/{API}/{plural}"))
     apply(cluster, *rendered(values))
-
-
-def serves(cluster: RealCluster, path: str) -> bool:
-    """A definition is established a moment before its objects are served."""
-    try:
-        return get(cluster, path) is not None
-    except ApiError as error:
-        if error.status != 429:
-            raise
-        return False
 
 
 def log_of(cluster: RealCluster) -> Path:
@@ -101,6 +93,7 @@ class Story:
 
     def tell(self) -> None:
         self.declare()
+        self.share()
         self.propagate()
         self.order()
         self.change()
@@ -119,6 +112,28 @@ class Story:
             apply(self.hub, {"apiVersion": API, "kind": "GlobalService", "metadata": meta, "spec": spec})
         self.uses(self.hub, Permission("patch", GROUP, "globalservices/status"))
         self.uses(self.member, Permission("create", "", "events"))
+
+    def share(self) -> None:
+        """A Service is exported, told of, and exported no more."""
+        port = {"name": "http", "port": 80, "protocol": "TCP"}
+        meta = {"namespace": SHOP, "name": "shared"}
+        ends = {"addressType": "IPv4", "ports": [port], "endpoints": [{"addresses": ["10.1.0.1"]}]}
+        labelled = {**meta, "labels": {"kubernetes.io/service-name": "shared"}}
+        apply(
+            self.member,
+            {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"ports": [port]}},
+            {
+                "apiVersion": "discovery.k8s.io/v1",
+                "kind": "EndpointSlice",
+                "metadata": {**labelled, "name": "shared-x"},
+                **ends,
+            },
+            {"apiVersion": f"{SHARED}/v1beta1", "kind": "ServiceExport", "metadata": meta},
+        )
+        self.uses(self.member, *(Permission("patch", SHARED, f"{each}/status") for each in EXCHANGED))
+        self.uses(self.member, *(Permission("create", *each) for each in IMPORTED))
+        self.member.kubectl("delete", "serviceexport", "--namespace", SHOP, "shared")
+        self.uses(self.member, *(Permission("delete", *each) for each in IMPORTED))
 
     def propagate(self) -> None:
         """Every kind, into namespaces that are there and that are not, in the way of one that is not ours."""
@@ -180,6 +195,7 @@ def settings(product: Deployment, hub: RealCluster) -> None:
     (product.directory / "controllers.key").chmod(0o600)
     product.set(
         hub={"kubeconfig": str(hub.kubeconfig), "context": hub.context},
+        services={"imports": "write"},
         leadership={"name": "eu", "key-file": "./controllers.key", "electorate": [{"cluster": "eu"}]},
     )
 
@@ -192,6 +208,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         member, hub = (
             farm.start_one(name, extra=(*audited(directory / f"audit-{name}"), PLAIN_LISTS)) for name in ("eu", "hub")
         )
+        define_services(member)
         install(member, OF_MEMBER)
         install(hub, OF_HUB)
         hub.ensure_namespace(SHOP)

@@ -46,10 +46,12 @@ def test_the_schema_takes_durations_as_the_product_does(one_controller: Json, in
     jsonschema.validate(one_controller, schema)
 
 
+PARTS = ("member", "elector", "hub", "propagation", "services")
 ACCESS = {
     "member": ("rbac.yaml", "elector"),
     "hub": ("rbac-hub.yaml",),
     "propagation": ("rbac-member-propagation.yaml",),
+    "services": ("rbac-member-services.yaml",),
 }
 
 
@@ -71,7 +73,7 @@ def permitted(manifests: tuple[Json, ...]) -> set[tuple[str, ...]]:
 @pytest.mark.parametrize("part", sorted(ACCESS))
 def test_the_plain_files_give_the_same_permissions(part: str) -> None:
     file, *more = ACCESS[part]
-    switches = {each: each in (part, *more) for each in ("member", "elector", "hub", "propagation")}
+    switches = {each: each in (part, *more) for each in PARTS}
     plain = tuple(yaml.safe_load_all((ROOT / "deploy" / file).read_text()))
     assert permitted(rendered({"controller": {"enabled": False}, "rbac": switches})) == permitted(plain)
 
@@ -79,7 +81,7 @@ def test_the_plain_files_give_the_same_permissions(part: str) -> None:
 @pytest.mark.real
 @pytest.mark.slow
 def test_no_permission_has_a_wildcard() -> None:
-    switches = dict.fromkeys(("member", "elector", "hub", "propagation"), True)
+    switches = dict.fromkeys(PARTS, True)
     given = permitted(rendered({"controller": {"enabled": False}, "rbac": switches}))
     assert given
     assert not [each for each in given if "*" in each or "escalate" in each or "bind" in each or "impersonate" in each]

@@ -177,6 +177,15 @@ async def test_headless_has_no_address_and_keeps_the_hostnames_of_its_pods(make:
         assert found["status"]["conditions"][0]["reason"] == "Ready"
 
 
+async def test_headless_without_ports_is_a_name_for_addresses(make: Make) -> None:
+    world = make()
+    world.write(
+        "eu", make_service(clusterIP="None", ports=None), make_export(), make_slice("web", "10.1.0.1", ports=[])
+    )
+    async with world.running():
+        assert world.imported("ap") == {"eu": ["10.1.0.1"]}
+
+
 async def test_labels_and_annotations_travel_where_the_export_names_them_and_go_when_it_does_not(make: Make) -> None:
     world = make()
     world.export("eu")

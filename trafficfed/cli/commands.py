@@ -256,19 +256,22 @@ def demo(check: bool) -> int:
     return processes.demo(check=check)
 
 
-@click.command(short_help="Print the definitions of the hub's objects.")
-def crds() -> None:
+@click.command(short_help="Print the definitions of the hub's objects, or of exports.")
+@click.option("--services", is_flag=True, help="ServiceExport and ServiceImport, for members that have none yet.")
+def crds(services: bool) -> None:
     """Print the CustomResourceDefinitions of the objects that the hub holds, as YAML.
 
     \b
     Ends with 0.
     \b
-    Example:
+    Examples:
       trafficfed crds | kubectl apply --server-side -f -
+      trafficfed crds --services | kubectl --context eu apply --server-side -f -
     """
     from trafficfed.crds.definitions import crds_yaml
+    from trafficfed.services.definitions import definitions_yaml
 
-    click.echo(crds_yaml(), nl=False)
+    click.echo(definitions_yaml() if services else crds_yaml(), nl=False)
 
 
 @click.command(short_help="Print what a shell needs to complete commands.")

@@ -4,6 +4,7 @@ These read the document as it was written, so that they report beside the schema
 """
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path as FilePath
 
@@ -18,6 +19,7 @@ _MAKE_KEY = "make one with: head -c 32 /dev/urandom | base64 >"
 
 Resolve = Callable[[str], FilePath]
 Items = list[tuple[Path, Mapping[str, object]]]
+_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def mistakes(data: object, kinds: Collection[str], resolve: Resolve) -> Iterator[Mistake]:
@@ -27,6 +29,7 @@ def mistakes(data: object, kinds: Collection[str], resolve: Resolve) -> Iterator
     yield from _duplicates(_items(root, "clusters"), "cluster")
     yield from _duplicates(_items(root, "zones"), "zone")
     yield from _called_hub(root)
+    yield from _no_cluster_ids(root)
     yield from _duplicates(_items(root, "vantages"), "vantage")
     yield from _unknown_kinds(root, kinds)
     yield from _unknown_names(root)
@@ -98,6 +101,18 @@ def _called_hub(root: Mapping[str, object]) -> Iterator[Mistake]:
         if item.get("name") == HUB:
             yield Mistake(
                 (*path, "name"), f"is {HUB}, which is what grants call the hub; give this member another name"
+            )
+
+
+def _no_cluster_ids(root: Mapping[str, object]) -> Iterator[Mistake]:
+    """Names of clusters are labels of names in DNS there (KEP-1645, ``status.clusters``)."""
+    writes = _mapping(root.get("services")).get("imports") == "write"
+    for path, item in _items(root, "clusters") if writes else ():
+        name = item.get("name")
+        if isinstance(name, str) and not _DNS_LABEL.fullmatch(name):
+            yield Mistake(
+                (*path, "name"),
+                f"is '{name}', which exports cannot carry (services.imports: write); use small letters, digits and '-'",
             )
 
 

@@ -278,6 +278,18 @@ class PropagationSection(Section):
     )
 
 
+class ServicesSection(Section):
+    """Services that clusters of a clusterset export to each other (Multi-Cluster Services API)."""
+
+    imports: Literal["none", "write"] = Field(
+        "none",
+        description=(
+            "`write`: what members export is imported into every member that has the namespace. `none`: exports are"
+            " left alone, as where another implementation is installed"
+        ),
+    )
+
+
 class LogSection(Section):
     """Log lines go to standard error."""
 
@@ -352,6 +364,7 @@ class File(Section):
     leadership: LeadershipSection | None = None
     hub: HubSection | None = None
     propagation: PropagationSection = PropagationSection()
+    services: ServicesSection = ServicesSection()
     allow_exec: tuple[Text, ...] = Field(
         (),
         description=(

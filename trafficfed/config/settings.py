@@ -136,6 +136,13 @@ class PropagationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServicesSettings:
+    """``imports``: write what members export into the others, or ``none``."""
+
+    imports: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """``level`` is debug, info, warning or error; ``format`` json, console, or auto (console on a terminal)."""
 
@@ -176,6 +183,7 @@ class Settings:
     leadership: LeadershipSettings | None = None
     hub: Access | None = None
     propagation: PropagationSettings = PropagationSettings()
+    services: ServicesSettings = ServicesSettings()
     allow_exec: tuple[str, ...] = ()
     nameserver: NameServerSettings | None = None
     log: LogSettings = LogSettings()

@@ -103,6 +103,7 @@ class Engine:
         self._keys_of: dict[Place, ServiceKey] = {}
         self._troubled: dict[ServiceKey, set[Place]] = {}
         self._dead: frozenset[str] = frozenset()
+        self._sourced = frozenset(known.sources)
 
     # ------------------------------------------------------------------ what comes in
 
@@ -144,9 +145,9 @@ class Engine:
                 member.uid, member.stranger = member.stranger, ""
                 anew.append(name)
             self._touch(name, member.settle(now_s, trusted=trusted), now_s)
-        dead = dead_clusters(self._known.rows)
-        if dead != self._dead:
-            self._dead = dead
+        dead, sourced = dead_clusters(self._known.rows), frozenset(self._known.sources)
+        if (dead, sourced) != (self._dead, self._sourced):
+            self._dead, self._sourced = dead, sourced
             self.consider_all(now_s)
         return tuple(anew)
 

@@ -11,7 +11,7 @@ from trafficfed.propagation.followed import Stream, Streams
 from trafficfed.propagation.objects import TemplateKind
 from trafficfed.services import kinds as words
 from trafficfed.services.kinds import EXPORT, IMPORT, NAMESPACE, SERVICE, SLICE
-from trafficfed.services.reading import Backing, Declared, Slice, read_export, read_service, read_slice
+from trafficfed.services.reading import Backing, Declared, Slice, is_ending, read_export, read_service, read_slice
 from trafficfed.unreadable import UNREADABLE
 
 T = TypeVar("T")
@@ -92,11 +92,17 @@ class Member:
         return self.streams.live and not self.doubt and not self.stranger
 
     @property
-    def unseen(self) -> str:
-        """Why not all of it is seen now; empty where it is."""
+    def lost(self) -> str:
+        """Why it is out of sight; empty where it is in sight, or just about to be."""
         if self.stranger:
             return "another API server answers at its address"
-        return self.doubt or self.absent or self.streams.unseen or ("" if self.streams.of else "not connected yet")
+        lost = next((stream.lost for stream in self.streams.of.values() if stream.lost), "")
+        return self.doubt or self.absent or lost
+
+    @property
+    def unseen(self) -> str:
+        """Why not all of it is seen now; empty where it is."""
+        return self.lost or self.streams.unseen or ("" if self.streams.of else "not connected yet")
 
     # ------------------------------------------------------------------ events
 
@@ -194,7 +200,8 @@ class Member:
         ours = held.labels.get(words.OWNER_LABEL) == self._owner
         match held.kind:
             case NAMESPACE.kind:
-                self.namespaces.add(held.name)
+                if not is_ending(held.body):
+                    self.namespaces.add(held.name)
                 return {each for each in self.names if each[0] == held.name} | {(held.name, "")}
             case words.EXPORT:
                 self._exports[name] = held

@@ -181,6 +181,15 @@ def read_service(body: bytes) -> Backing:
     )
 
 
+class _Any(Wire, frozen=True):
+    metadata: _Meta = _Meta()
+
+
+def is_ending(body: bytes) -> bool:
+    """Whether an object was deleted and only waits for its finalizers. Raises msgspec.DecodeError for what is none."""
+    return msgspec.json.decode(body, type=_Any).metadata.deletion_timestamp is not None
+
+
 def read_slice(name: str, body: bytes) -> Slice:
     """Raises msgspec.DecodeError for what is none. ``ready`` unset means ready, ``serving`` unset as ``ready``
     (EndpointConditions, discovery.k8s.io/v1)."""

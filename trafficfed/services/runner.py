@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from random import Random
 from typing import Never
@@ -70,7 +71,20 @@ class MultiClusterServices:
     @property
     def refusals(self) -> tuple[Refusal, ...]:
         """What does not stand as it should, the first of it."""
-        return () if self._engine is None else self._engine.refusals[:MOST_REFUSALS]
+        if self._engine is None:
+            return ()
+        unseen = (
+            Refusal(cluster=name, object="ServiceExports", reason="NotFollowed", message=reason)
+            for name, reason in sorted(self.unseen.items())
+            if reason
+        )
+        return (*unseen, *self._engine.refusals)[:MOST_REFUSALS]
+
+    @property
+    def troubles(self) -> Counter[tuple[str, str]]:
+        """Objects that do not stand as they should, by cluster and reason."""
+        found = self._engine.refusals if self._engine is not None else ()
+        return Counter((each.cluster, each.reason) for each in found)
 
     # ------------------------------------------------------------------ run
 
@@ -90,7 +104,7 @@ class MultiClusterServices:
     async def _run(self) -> None:
         engine = self._engine = Engine(self._owner, self._clusters, self._known)
         self._links = {
-            name: MemberLink(name, connect, self._open, StepWriter(self._owner, self), self, self._clock, self._random)
+            name: MemberLink(name, connect, self._open, StepWriter(self), self, self._clock, self._random)
             for name, connect in self._connect.items()
         }
         async with asyncio.TaskGroup() as tasks:
@@ -124,7 +138,8 @@ class MultiClusterServices:
 
     def _tell(self) -> None:
         """Log when a member comes into sight or goes out of it."""
-        for name, reason in self.unseen.items():
+        for name, member in self._running.members.items():
+            reason = member.lost
             if reason == self._said.get(name, ""):
                 continue
             self._said[name] = reason

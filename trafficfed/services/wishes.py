@@ -108,7 +108,7 @@ def slice_wishes(
     for source in sources:
         seen: set[tuple[str, str]] = set()
         for each in source.slices:
-            if each.address_type in FAMILIES and (ports := _kept(each, source)):
+            if each.address_type in FAMILIES and (ports := _kept(each, source)) is not None:
                 fresh = {end.address: end for end in each.endpoints if (each.address_type, end.address) not in seen}
                 seen |= {(each.address_type, address) for address in fresh}
                 content: Json = {
@@ -137,10 +137,13 @@ def copy_name(service: str, cluster: str, original: str) -> str:
     return f"{service[:40]}-{cluster[:40]}-{hashlib.sha256(f'{cluster}/{original}'.encode()).hexdigest()[:10]}"
 
 
-def _kept(original: Slice, source: Source) -> tuple[SlicePort, ...]:
-    """Ports of the slice that the import has under the same name and protocol."""
+def _kept(original: Slice, source: Source) -> tuple[SlicePort, ...] | None:
+    """Ports of the slice that the import has under the same name and protocol; None where it is reached at none. A
+    Headless Service may have no ports at all."""
+    if source.copied or not (original.ports or source.ports):
+        return original.ports
     names = {(port.name, port.protocol) for port in source.ports}
-    return tuple(port for port in original.ports if source.copied or (port.name, port.protocol) in names)
+    return tuple(port for port in original.ports if (port.name, port.protocol) in names) or None
 
 
 def _endpoint(each: Stand, source: Source) -> Json:

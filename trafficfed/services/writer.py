@@ -4,16 +4,14 @@ import asyncio
 from http import HTTPStatus
 from typing import Never, Protocol
 
-import msgspec
 import orjson
 
 from trafficfed.errors import Refused, Transient
 from trafficfed.kubernetes_api.failures import Rejected, Unavailable
 from trafficfed.kubernetes_api.transport import Writer
-from trafficfed.kubernetes_api.wire import Meta, Wire
 from trafficfed.propagation.troubles import Failure, failure
 from trafficfed.propagation.writer import APPLY, NEVER
-from trafficfed.services.kinds import MANAGER, OWNER_LABEL
+from trafficfed.services.kinds import MANAGER
 from trafficfed.services.steps import DELETE, STATUS, Step
 
 AT_ONCE = 8
@@ -35,15 +33,11 @@ class Outcomes(Protocol):
     def failed(self, step: Step, found: Failure) -> None: ...
 
 
-class _Head(Wire, frozen=True):
-    metadata: Meta
-
-
 class StepWriter:
     """The queue of one member. What waits when the connection is given up has failed."""
 
-    def __init__(self, owner: str, outcomes: Outcomes) -> None:
-        self._owner, self._outcomes = owner, outcomes
+    def __init__(self, outcomes: Outcomes) -> None:
+        self._outcomes = outcomes
         self._steps: asyncio.Queue[Step] = asyncio.Queue()
 
     def submit(self, step: Step) -> None:
@@ -97,23 +91,12 @@ class StepWriter:
         if step.verb == STATUS:
             params = {"fieldManager": STATUS_MANAGER, "force": "true"}
             return await transport.request("PATCH", f"{path}/status", step.body, APPLY, params)
-        return await self._apply(transport, path, step)
-
-    async def _apply(self, transport: Writer, path: str, step: Step) -> bytes:
-        """Only onto what was seen, or onto nothing: what stands there unseen is ours where it carries our label."""
         params = {"fieldManager": MANAGER, "force": "true"}
-        try:
-            return await transport.request("PATCH", path, _exactly(step.body, step.uid), APPLY, params)
-        except Unavailable as error:
-            if error.status != HTTPStatus.CONFLICT or step.uid:
-                raise
-            meta = msgspec.json.decode(await transport.request("GET", path), type=_Head).metadata
-            if (meta.labels or {}).get(OWNER_LABEL) != self._owner:
-                raise
-        return await transport.request("PATCH", path, _exactly(step.body, meta.uid), APPLY, params)
+        return await transport.request("PATCH", path, _exactly(step.body, step.uid), APPLY, params)
 
 
 def _exactly(body: bytes, uid: str) -> bytes:
+    """Onto the object that was seen, or onto nothing: what stands there unseen is not ours, or is about to be seen."""
     stated = orjson.loads(body)
     stated["metadata"] |= {"uid": uid} if uid else {"resourceVersion": NEVER}
     return orjson.dumps(stated)

@@ -1,9 +1,11 @@
 """A hub of the tests: a real API server with our definitions, and members that let copies be written."""
 
+import functools
 import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,34 @@ def allow_propagation(member: RealCluster) -> RealCluster:
     """Let the product write copies there."""
     member.kubectl("apply", "--server-side", "-f", str(DEPLOY / "rbac-member-propagation.yaml"))
     return member
+
+
+def allow_services(member: RealCluster) -> RealCluster:
+    """Install what an administrator installs for exports and imports, as the documentation says."""
+    member.kubectl("apply", "--server-side", "-f", str(DEPLOY / "rbac-member-services.yaml"))
+    return define_services(member)
+
+
+def define_services(member: RealCluster) -> RealCluster:
+    """ServiceExport and ServiceImport, once they are served."""
+    command = [sys.executable, "-m", "trafficfed", "crds", "--services"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    member.kubectl("apply", "--server-side", "-f", "-", stdin=printed)
+    member.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    for plural in ("serviceexports", "serviceimports"):
+        path = f"/apis/multicluster.x-k8s.io/v1beta1/{plural}"
+        member.processes[0].wait_until(functools.partial(serves, member, path))
+    return member
+
+
+def serves(cluster: RealCluster, path: str) -> bool:
+    """A definition is established a moment before its objects are served."""
+    try:
+        return get(cluster, path) is not None
+    except ApiError as error:
+        if error.status != HTTPStatus.TOO_MANY_REQUESTS:
+            raise
+        return False
 
 
 def apply(hub: RealCluster, *manifests: Json) -> None:

@@ -77,3 +77,24 @@
   resources: [nodes, pods]
   verbs: [list]
 {{- end }}
+
+{{- define "trafficfed.rules.services" -}}
+- apiGroups: [multicluster.x-k8s.io]
+  resources: [serviceexports]
+  verbs: [list, watch]
+- apiGroups: [multicluster.x-k8s.io]
+  resources: [serviceimports]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [multicluster.x-k8s.io]
+  resources: [serviceexports/status, serviceimports/status]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [list, watch]
+{{- end }}

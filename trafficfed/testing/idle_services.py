@@ -1,0 +1,20 @@
+"""Multi-Cluster Services as a scrape sees them, with one of everything and nothing behind it."""
+
+from collections import Counter
+
+from trafficfed.propagation.outcome import Ended, Listener
+
+
+class IdleServices:
+    """Shows what it was given. ``listener`` is whoever counts."""
+
+    def __init__(self) -> None:
+        self.listener: Listener = _nobody
+        self.exports = {"eu": 3, "us": 1}
+        self.troubles: Counter[tuple[str, str]] = Counter({("us", "Forbidden"): 2})
+        self.unseen = {"eu": "", "us": "connection refused"}
+        self.waiting = 2
+
+
+def _nobody(ended: Ended) -> None:
+    """Where nobody counts."""
