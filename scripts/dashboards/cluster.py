@@ -151,14 +151,14 @@ ONE_CLUSTER = Dashboard(
                     width=6,
                 ),
                 Panel(
-                    "Not as it should be",
+                    "Imports in trouble",
                     "Objects of imports in the cluster, by what is in the way.",
                     (Query(f"sum by (reason) ({of('services_troubles', HERE)})", "{{reason}}"),),
                     stacked=True,
                     width=6,
                 ),
                 Panel(
-                    "Steps",
+                    "Steps of imports",
                     "What was written in the cluster, and how it ended.",
                     (Query(f"sum by (step, outcome) ({rate('services_steps_total', HERE)})", "{{step}} {{outcome}}"),),
                     unit="ops",

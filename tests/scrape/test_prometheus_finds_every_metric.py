@@ -42,6 +42,7 @@ QUIET = {
     "Budget of requests",
     "Failures and wrong answers",
     "Services that do not serve here",
+    "Imports in trouble",
     "Changes of freshness, impossible probes",
 }
 OF_HISTOGRAMS = re.compile(r"_(bucket|count|sum)$")
@@ -66,7 +67,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
     with (
         trusted(tmp_path_factory.mktemp("secure")) as tls,
         Backend(SECURE, tls=tls) as secure,
-        regions(tmp_path_factory.mktemp("two"), ["eu", "us"], zone_votes=True, hub=True) as fleet,
+        regions(tmp_path_factory.mktemp("two"), ["eu", "us"], zone_votes=True, hub=True, services=True) as fleet,
     ):
         fleet.apply("web")
         annotations = {"hostname": f"secure.{ZONE}", "health-check": f"https://secure.{ZONE}:{secure.port}/"}
@@ -79,6 +80,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
             ready=1,
         )
         hub = fleet.regions["eu"].cluster
+        shared = {"namespace": NAMESPACE, "name": "web"}
+        apply(hub, {"apiVersion": "multicluster.x-k8s.io/v1beta1", "kind": "ServiceExport", "metadata": shared})
         settings = {"apiVersion": "v1", "kind": "ConfigMap", "name": "settings"}
         metadata = {"namespace": NAMESPACE, "name": "settings"}
         config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"colour": "blue"}}
