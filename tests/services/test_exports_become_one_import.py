@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from trafficfed.services.exports import Common, Export, ImportType, Port, Reason
+from trafficfed.services.exports import Common, Export, ImportType, Port, Preference, Reason
 from trafficfed.services.merge import FIELDS, merge, served_ports
 
 HTTP, HTTPS = Port(name="http", port=80), Port(name="https", port=443)
@@ -27,6 +27,7 @@ COMMONS = st.builds(
     traffic_distribution=st.sampled_from(("", "PreferSameZone")),
     labels=st.sampled_from(((), (("a", "b"),))),
     annotations=st.sampled_from(((), (("c", "d"),))),
+    preference=st.sampled_from((Preference(), Preference(others=False))),
 )
 EXPORTS = st.lists(
     st.builds(

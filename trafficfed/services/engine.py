@@ -20,6 +20,7 @@ from trafficfed.services.exports import Common, Export, ImportType, Merged
 from trafficfed.services.giving import Offer, dead_clusters, given
 from trafficfed.services.member import Made, Member, Name
 from trafficfed.services.merge import merge, served_ports
+from trafficfed.services.preference import preferred
 from trafficfed.services.reading import Backing, Declared, Slice
 from trafficfed.services.steps import (
     APPLY,
@@ -75,6 +76,7 @@ class Part:
             traffic_distribution=common.traffic_distribution,
             labels=self.declared.labels,
             annotations=self.declared.annotations,
+            preference=self.declared.preference,
         )
         return Export(
             cluster=self.member.name, created_s=self.declared.created_s, common=told, ports=self.service.ports
@@ -329,7 +331,7 @@ class Engine:
         parent = wishes.parent_of(member.version, name[1], made.import_.uid)
         if merged is not None:
             yield from self._service_steps(member, name, merged, made, parent, frozen=bool(kept))
-        sources = self._sources(key, merged, parts, exports, made, kept, now_s)
+        sources = self._sources(key, member.name, merged, parts, exports, made, kept, now_s)
         yield from self._slice_steps(member, name, type, made, sources, kept, parent)
         clusters = {*exports, *(kept & {*told.clusters})}
         yield from self._import_status(member, type, made, clusters, now_s)
@@ -380,6 +382,7 @@ class Engine:
     def _sources(
         self,
         key: ServiceKey,
+        importer: str,
         merged: Merged | None,
         parts: Iterable[Part],
         exports: Mapping[str, Export],
@@ -398,11 +401,20 @@ class Engine:
             if merged is not None and part.member.name in exports
         ]
         found += [wishes.Source(cluster=each, slices=copies_of(made, each), copied=True) for each in sorted(kept)]
+        clusters = {each.cluster: self._clusters.get(each.cluster) or Cluster(name=each.cluster) for each in found}
+        common = merged.common if merged is not None else Common()
+        ranks = preferred(common, self._clusters[importer], clusters.values())
         offers = [
-            Offer(cluster=each.cluster, ready=_ready(each), reachable=self._is_live(each.cluster)) for each in found
+            Offer(
+                cluster=each.cluster,
+                ready=_ready(each),
+                reachable=self._is_live(each.cluster),
+                tier=ranks[each.cluster],
+            )
+            for each in found
+            if each.cluster in ranks
         ]
         row, controls = self._known.rows.get(key), self._known.controls()
-        clusters = {each.cluster: self._clusters.get(each.cluster) or Cluster(name=each.cluster) for each in found}
         out = given(key, offers, row, self._dead, clusters, controls, now_s)
         return [replace(each, given=each.cluster in out) for each in found]
 

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from trafficfed.crds.structs import LabelSelector
 from trafficfed.model import Value
 
 
@@ -24,6 +25,17 @@ class Reason(StrEnum):
     INTERNAL_TRAFFIC_POLICY = "InternalTrafficPolicyConflict"
     TRAFFIC_DISTRIBUTION = "TrafficDistributionConflict"
     IP_FAMILY = "IPFamilyConflict"
+    CLUSTER_SELECTORS = "ClusterSelectorsConflict"
+
+
+class Preference(Value, frozen=True, kw_only=True):
+    """Whose endpoints an importing cluster gets (KEP-5939): of the clusters that an entry of ``selectors`` chooses by
+    their properties, the first entry with an endpoint that serves. ``others``: all other clusters come last; without it
+    nobody but who was chosen is ever given out.
+    """
+
+    selectors: tuple[LabelSelector, ...] = ()
+    others: bool = True
 
 
 class Port(Value, frozen=True, kw_only=True):
@@ -46,6 +58,7 @@ class Common(Value, frozen=True, kw_only=True):
     traffic_distribution: str = ""
     labels: tuple[tuple[str, str], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
+    preference: Preference = Preference()
 
 
 class Export(Value, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ FIELDS = (
     (Reason.TRAFFIC_DISTRIBUTION, "traffic_distribution"),
     (Reason.LABELS, "labels"),
     (Reason.ANNOTATIONS, "annotations"),
+    (Reason.CLUSTER_SELECTORS, "preference"),
 )
 """What each conflict is about."""
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import msgspec
 
-from trafficfed.crds.structs import Condition
+from trafficfed.crds.structs import Condition, LabelSelector
 from trafficfed.discovery.claims import created_s
 from trafficfed.kubernetes_api.wire import Wire
 from trafficfed.model import Value
-from trafficfed.services.exports import Common, ImportType, Port
+from trafficfed.services.exports import Common, ImportType, Port, Preference
 
 HEADLESS = "None"
 FAMILIES = {"IPv4": "IPv4", "IPv6": "IPv6"}
@@ -23,6 +23,7 @@ class Declared(Value, frozen=True, kw_only=True):
     generation: int
     labels: tuple[tuple[str, str], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
+    preference: Preference = Preference()
     conditions: tuple[Condition, ...] = ()
     ending: bool = False
 
@@ -72,7 +73,13 @@ class _Meta(Wire, frozen=True):
     deletion_timestamp: str | None = None
 
 
+class _ClusterSelector(Wire, frozen=True):
+    property_selector: LabelSelector = LabelSelector()
+
+
 class _ExportSpec(Wire, frozen=True):
+    cluster_selectors: tuple[_ClusterSelector, ...] | None = None
+    cluster_selectors_fallback_policy: str | None = None
     exported_labels: dict[str, str] | None = None
     exported_annotations: dict[str, str] | None = None
 
@@ -147,6 +154,10 @@ def read_export(body: bytes) -> Declared:
         generation=meta.generation,
         labels=tuple(sorted((spec.exported_labels or {}).items())),
         annotations=tuple(sorted((spec.exported_annotations or {}).items())),
+        preference=Preference(
+            selectors=tuple(each.property_selector for each in spec.cluster_selectors or ()),
+            others=spec.cluster_selectors_fallback_policy != "None",
+        ),
         conditions=(read.status.conditions if read.status else None) or (),
         ending=meta.deletion_timestamp is not None,
     )
