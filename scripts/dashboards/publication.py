@@ -177,6 +177,14 @@ SERVERS = Row(
             ),
         ),
         Panel(
+            "Names inside the fleet",
+            "Services that are answered in clusterset.local, and whether their cluster's imports are followed.",
+            (
+                Query(f"max by (instance) ({of('nameserver_clusterset_imports', job=NS)})", "{{instance}} imports"),
+                Query(f"min by (instance) ({of('nameserver_clusterset_live', job=NS)})", "{{instance}} followed"),
+            ),
+        ),
+        Panel(
             "Whom they follow",
             "The controller whose table is taken, and what that is.",
             (

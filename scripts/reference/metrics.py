@@ -124,6 +124,7 @@ def of_a_name_server() -> Iterator[Described]:
         table_age_s=0.0,
         unreadable_places=0,
         asked=(Asked("default/shop/web", "eu", "EU", 1),),
+        clusterset=(True, 1),
     )
     yield from map(_exposed, nameserver_metrics.Collector(lambda: numbers).collect())
 

@@ -40,8 +40,12 @@ def wanted() -> dict[Path, str]:
     found: dict[Path, str] = {}
     for name, made in tables().items():
         path = DOCS / name
-        found[path] = rewritten(path.read_text(encoding="utf-8"), lambda title, made=made: made[title]())
+        found[path] = rewritten(path.read_text(encoding="utf-8"), partial(_made, made))
     return found
+
+
+def _made(tables: dict[str, Callable[[], str]], title: str) -> str:
+    return tables[title]()
 
 
 def differing(texts: dict[Path, str]) -> list[Path]:

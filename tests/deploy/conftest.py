@@ -60,7 +60,12 @@ def everything(one_controller: Json) -> Json:
         "rbac": dict.fromkeys(("member", "elector", "hub", "propagation", "services"), True),
         "nameserver": {
             "enabled": True,
-            "config": {"zones": [zone], "places": [{"network": "192.0.2.0/24", "country": "DE"}], "wait": "5s"},
+            "config": {
+                "zones": [zone],
+                "places": [{"network": "192.0.2.0/24", "country": "DE"}],
+                "wait": "5s",
+                "clusterset": {"cluster": "eu", "in-cluster": True},
+            },
             "feeds": ["198.51.100.10:9053"],
             "secrets": ["trafficfed-keys"],
         },

@@ -116,10 +116,18 @@ def test_every_pod_is_hardened_and_known_to_its_probes(everything: Json) -> None
         assert container["resources"]["limits"]["memory"]
 
 
-def test_only_the_controller_has_a_token_for_the_api_server(everything: Json) -> None:
+def test_only_who_asks_the_api_server_has_a_token_for_it(everything: Json) -> None:
     found = pods(rendered(everything))
     assert found["controller"]["serviceAccountName"] == "trafficfed"
-    assert {name for name, spec in found.items() if spec.get("automountServiceAccountToken", True)} == {"controller"}
+    assert found["nameserver"]["serviceAccountName"] == "trafficfed-nameserver"
+    assert tokens(found) == {"controller", "nameserver"}
+    del everything["nameserver"]["config"]["clusterset"]
+    assert tokens(pods(rendered(everything))) == {"controller"}
+
+
+def tokens(found: Json) -> set[str]:
+    """The workloads that have one."""
+    return {name for name, spec in found.items() if spec.get("automountServiceAccountToken", True)}
 
 
 def test_the_name_server_is_reached_by_udp_and_tcp_with_the_clients_own_address(everything: Json) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import shutil
 import socket
 import subprocess
 import urllib.request
@@ -23,7 +22,8 @@ from trafficfed.nameserver.settings import NameServerSettings, Place
 from trafficfed.table.disk import DiskLog
 from trafficfed.table.table import Table
 from trafficfed.testing.nameservers import NameServerProcess, question, scope, values
-from trafficfed.testing.processes import ServerProcess, free_port
+from trafficfed.testing.processes import free_port
+from trafficfed.testing.resolvers import Unbound
 from trafficfed.testing.sample_zone import AP, ROWS, US, ZONE, anyone, service_row
 
 pytestmark = pytest.mark.real
@@ -262,46 +262,9 @@ def test_the_log_never_shows_the_key(server: NameServerProcess) -> None:
     assert base64.b64encode(KEY) not in log
 
 
-class Unbound:
-    """A caching resolver that sends Client Subnet to the name server and takes it from its own clients."""
-
-    def __init__(self, directory: Path, authority: NameServerProcess) -> None:
-        self.port = free_port()
-        configuration = directory / "unbound.conf"
-        configuration.write_text(
-            f"""
-server:
-  interface: 127.0.0.1@{self.port}
-  directory: "{directory}"
-  pidfile: ""
-  username: ""
-  chroot: ""
-  use-syslog: no
-  access-control: 127.0.0.0/8 allow
-  module-config: "subnetcache iterator"
-  send-client-subnet: 127.0.0.1
-  client-subnet-always-forward: yes
-  max-client-subnet-ipv4: 24
-  do-not-query-localhost: no
-  qname-minimisation: no
-stub-zone:
-  name: "example.org"
-  stub-addr: 127.0.0.1@{authority.port}
-remote-control:
-  control-enable: no
-"""
-        )
-        binary = shutil.which("unbound") or "/usr/sbin/unbound"
-        self.process = ServerProcess([binary, "-d", "-p", "-c", str(configuration)], directory / "unbound.log")
-        self.process.wait_until(lambda: "start of service" in self.process.tail())
-
-    def ask(self, name: str, subnet: str = "", kind: str = "A") -> dns.message.Message:
-        return dns.query.udp(question(name, kind, subnet), "127.0.0.1", port=self.port, timeout=5)
-
-
 @pytest.fixture
 def resolver(tmp_path: Path, server: NameServerProcess) -> Iterator[Unbound]:
-    started = Unbound(tmp_path, server)
+    started = Unbound(tmp_path, "example.org", server.port)
     yield started
     started.process.terminate()
 

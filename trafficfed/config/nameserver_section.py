@@ -4,12 +4,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from trafficfed.config.fields import Cidr, Continent, Country, DnsName, Duration, Listen, Section, Text
+from trafficfed.config.fields import (
+    Cidr,
+    Continent,
+    Country,
+    DnsName,
+    Duration,
+    Flag,
+    Identifier,
+    Listen,
+    Section,
+    Text,
+)
 from trafficfed.config.settings import read_key
 from trafficfed.model import RecordSet
-from trafficfed.nameserver.settings import NEGATIVE_TTL_S, NameServerSettings, Place, ServedZone
+from trafficfed.nameserver.settings import NEGATIVE_TTL_S, ClusterSetSettings, NameServerSettings, Place, ServedZone
 from trafficfed.steering.geography import CONTINENTS
 
 Ttl = Annotated[int, Field(strict=True, ge=0, le=604800)]
@@ -69,6 +80,30 @@ class ServedZoneSection(Section):
     )
 
 
+class ClusterSetSection(Section):
+    """Names inside the fleet: ``clusterset.local``, by the imports of one cluster."""
+
+    cluster: Identifier = Field(
+        description="the member whose ServiceImports are answered, and whose endpoints stand first", examples=["eu"]
+    )
+    zone: Text = Field("", description="the zone in it whose endpoints stand before its others")
+    near: tuple[Identifier, ...] = Field((), description="other members, the nearest first, as their endpoints follow")
+    kubeconfig: Text | None = Field(
+        None, description="a file that leads to its API server; without it `$KUBECONFIG`, else `~/.kube/config`"
+    )
+    context: Text | None = Field(None, description="a context of that file; without it the current one")
+    in_cluster: Flag = Field(
+        False,
+        description=("`true`: reach it by the service account of the pod this runs in. Not together with a kubeconfig"),
+    )
+
+    @model_validator(mode="after")
+    def one_way_in(self) -> "ClusterSetSection":
+        if self.in_cluster and (self.kubeconfig or self.context):
+            raise ValueError("has both in-cluster and a kubeconfig; keep the one that reaches it")
+        return self
+
+
 class NameServerSection(Section):
     """A name server in a process of its own, fed by controllers."""
 
@@ -109,6 +144,7 @@ class NameServerSection(Section):
         ),
     )
     zones: tuple[ServedZoneSection, ...] = Field(min_length=1)
+    clusterset: ClusterSetSection | None = None
 
 
 def name_server_settings(section: NameServerSection, resolve: Callable[[str], Path]) -> NameServerSettings:
@@ -123,6 +159,18 @@ def name_server_settings(section: NameServerSection, resolve: Callable[[str], Pa
         places=tuple(map(_place, section.places)),
         metrics=str(section.metrics or ""),
         wait_s=section.wait,
+        clusterset=_clusterset(section.clusterset, resolve) if section.clusterset else None,
+    )
+
+
+def _clusterset(section: ClusterSetSection, resolve: Callable[[str], Path]) -> ClusterSetSettings:
+    return ClusterSetSettings(
+        cluster=section.cluster,
+        zone=section.zone,
+        near=section.near,
+        kubeconfig=str(resolve(section.kubeconfig)) if section.kubeconfig else "",
+        context=section.context or "",
+        in_cluster=section.in_cluster,
     )
 
 

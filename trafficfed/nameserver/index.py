@@ -81,6 +81,22 @@ class Index:
         for name, records in sets.items():
             self._reach(to_wire(name), zone).static.update(static(records))
 
+    def lay(self, name: str, sets: Sequence[RecordSet]) -> None:
+        """Static record sets at a name in place of those that it has; none takes them away.
+
+        Raises ValueError where a value does not parse, or the name is in no served zone.
+        """
+        wire = to_wire(name)
+        if sets:
+            zone = self.zone_of(wire)
+            if zone is None:
+                raise ValueError(f"{name} lies in no served zone")
+            laid = static(sets)
+            self._reach(wire, zone).static = laid
+        elif (node := self.names.get(wire)) is not None:
+            node.static = {}
+            self._prune(wire)
+
     def stamp(self, serial: int) -> None:
         """Give every zone this serial."""
         for zone in self.zones.values():

@@ -70,6 +70,13 @@ class Collector:
             ),
         ):
             yield GaugeMetricFamily(f"trafficfed_nameserver_{name}", text, value=float(value))
+        if now.clusterset is not None:
+            live, services = now.clusterset
+            for name, text, value in (
+                ("clusterset_live", "1 while the imports of its cluster are followed. Alert on 0.", float(live)),
+                ("clusterset_imports", "Services that it answers in clusterset.local.", float(services)),
+            ):
+                yield GaugeMetricFamily(f"trafficfed_nameserver_{name}", text, value=value)
         yield _one_of("followed", "1 at the controller whose table it takes.", "controller", now.feeds, now.followed)
         yield _one_of(
             "standing",

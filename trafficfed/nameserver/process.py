@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -20,12 +21,15 @@ from trafficfed.nameserver.index import Index
 from trafficfed.nameserver.listen import Listeners, listening
 from trafficfed.nameserver.replica import Replica
 from trafficfed.nameserver.respond import Responder
-from trafficfed.nameserver.settings import NameServerSettings, check, load
+from trafficfed.nameserver.settings import ClusterSetSettings, NameServerSettings, check, load
 from trafficfed.nameserver.sources import Sources
 from trafficfed.nameserver.start import StartRule
 from trafficfed.nameserver.status import Numbers
 from trafficfed.nameserver.whereabouts import Whereabouts
 from trafficfed.ports import Clock
+
+if TYPE_CHECKING:
+    from trafficfed.nameserver.clusterset import ClusterSet
 
 TICK_S = 0.5  # how exactly the start rule's waits end
 MMDB_LOOK_S = 60.0  # how often it is looked whether the database was replaced
@@ -49,9 +53,9 @@ class NameServer:
         self._clock = clock
         self._tell = tell
         self._whereabouts = Whereabouts(settings.places, settings.mmdb)
-        draw = KeyedDraw(settings.key, clock.now_s)
+        self._draw = KeyedDraw(settings.key, clock.now_s)
         try:
-            self._responder = Responder(self._empty(), self._whereabouts, draw)
+            self._responder = Responder(self._empty(), self._whereabouts, self._draw)
         except ValueError as error:
             raise ConfigError(f"nameserver.zones: {error}") from error
         self._start = StartRule(settings.wait_s, clock.monotonic_s())
@@ -65,11 +69,25 @@ class NameServer:
         )
         self._sources = Sources()
         self._confirmed_s = keep.written_s(directory)
+        self._clusterset = self._beside(settings.clusterset) if settings.clusterset else None
         self._expose: Expose | None = None
         if settings.metrics:  # half of the process's memory and half a second: only where wanted, before it listens
             from trafficfed.nameserver.metrics import exposed
 
             self._expose = exposed
+
+    def _beside(self, settings: ClusterSetSettings) -> "ClusterSet":
+        """What answers names inside the fleet. It takes a client of API servers: only where it is wanted."""
+        from trafficfed.nameserver.clusterset import ClusterSet
+
+        clusterset = ClusterSet(settings, self._clock, self._tell, self._clusterset_seen)
+        beside = Responder(clusterset.index, self._whereabouts, self._draw)
+        self._responder.beside = beside
+        return clusterset
+
+    def _clusterset_seen(self) -> None:
+        if self._responder.beside is not None:
+            self._responder.beside.ready = True
 
     def _empty(self) -> Index:
         return Index(self._settings.zones)
@@ -117,6 +135,7 @@ class NameServer:
             unreadable_places=self._whereabouts.unreadable,
             asked=tuple(responder.tallies.asked()),
             inside_ratio=self._sources.inside_ratio,
+            clusterset=(self._clusterset.live, self._clusterset.services) if self._clusterset else None,
         )
 
     async def run(self) -> None:
@@ -131,6 +150,8 @@ class NameServer:
             ):
                 self._tell(Note("Listening", f"at {', '.join(settings.listen)}"))
                 group.create_task(self._feed.run(), name="feed")
+                if self._clusterset is not None:
+                    group.create_task(self._clusterset.run(), name="clusterset")
                 group.create_task(self._keeper.run(), name="keeper")
                 group.create_task(self._tick(), name="tick")
                 group.create_task(self._look_for_database(), name="place database")

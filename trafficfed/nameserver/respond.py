@@ -45,7 +45,8 @@ class Responder:
     """Answers queries from an index. ``index`` may be replaced at any time; ``ready`` False answers SERVFAIL.
 
     ``rcodes`` counts responses by rcode, ``dropped`` what got none, ``tallies`` what was asked of services.
-    ``last_source`` is who was last located by the address that he asks from.
+    ``last_source`` is who was last located by the address that he asks from. ``beside`` answers for zones that this one
+    does not have.
     """
 
     def __init__(self, index: Index, whereabouts: Whereabouts, draw: Draw) -> None:
@@ -55,6 +56,7 @@ class Responder:
         self.dropped = 0
         self.tallies = Tallies()
         self.last_source = ""
+        self.beside: Responder | None = None
         self._whereabouts = whereabouts
         self._draw = draw
 
@@ -91,6 +93,9 @@ class Responder:
             return _PLAIN[refused], b"", 0, refused
         if node is None:
             zone = self.index.zone_of(name)
+            if zone is None and self.beside is not None:
+                beside = self.beside
+                return beside._section(kind_class, name, beside.index.names.get(name), asked, client)
             if zone is None:
                 return _PLAIN[REFUSED], b"", 0, REFUSED
             node = self.index.wildcard(name)

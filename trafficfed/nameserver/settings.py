@@ -40,6 +40,21 @@ class ServedZone(Value, frozen=True, kw_only=True):
     negative_ttl: int = NEGATIVE_TTL_S
 
 
+class ClusterSetSettings(Value, frozen=True, kw_only=True):
+    """The cluster whose imports are answered in ``clusterset.local``, and how its API server is reached.
+
+    ``cluster`` and ``zone`` are where the clients are, ``near`` are other clusters, the nearest first: what is near
+    stands first in an answer.
+    """
+
+    cluster: str
+    zone: str = ""
+    near: tuple[str, ...] = ()
+    kubeconfig: str = ""
+    context: str = ""
+    in_cluster: bool = False
+
+
 class NameServerSettings(Value, frozen=True, kw_only=True):
     """Everything a name server process needs.
 
@@ -49,7 +64,8 @@ class NameServerSettings(Value, frozen=True, kw_only=True):
     ``mmdb`` the path of a MaxMind database (GeoLite2 or GeoIP2 Country or City shape; it is read again when
     replaced, which must be done by rename), ``metrics`` an ``address:port`` for Prometheus, empty = none.
     ``wait_s`` is how long it answers SERVFAIL at start, and after a pause longer than a leader's lease, for want of a
-    controller's table. ``lease_s`` is that lease until a controller has told its own.
+    controller's table. ``lease_s`` is that lease until a controller has told its own. ``clusterset``: names inside the
+    fleet are answered too.
     """
 
     listen: tuple[str, ...]
@@ -62,6 +78,7 @@ class NameServerSettings(Value, frozen=True, kw_only=True):
     metrics: str = ""
     wait_s: float = 10.0
     lease_s: float = 10.0
+    clusterset: ClusterSetSettings | None = None
 
     def __repr__(self) -> str:
         """Everything but the key, which must reach no log.

@@ -13,7 +13,8 @@ class Numbers(NamedTuple):
     ``followed`` is the one of ``feeds`` that the table is taken from, ``standing`` what it said of itself; empty where
     none is. ``overlaid`` services are answered by the verdicts of a controller that has no leader. ``asked`` is what
     was asked of services; ``inside_ratio`` is the share of clients located by their own address whose address is none
-    of the internet's.
+    of the internet's. ``clusterset``: whether the imports of its cluster are followed, and how many there are; None
+    where it does not answer them.
     """
 
     rcodes: tuple[int, ...]
@@ -34,3 +35,4 @@ class Numbers(NamedTuple):
     unreadable_places: int
     asked: tuple[Asked, ...] = ()
     inside_ratio: float = 0.0
+    clusterset: tuple[bool, int] | None = None

@@ -1,23 +1,18 @@
 """One member of Multi-Cluster Services: follows what it exports and what stands there of ours, and writes there."""
 
 import asyncio
-from http import HTTPStatus
 from random import Random
 from typing import Never, Protocol
 
-from trafficfed.errors import Refused, Transient
 from trafficfed.kubernetes_api.context import Credentials
-from trafficfed.kubernetes_api.failures import Rejected
-from trafficfed.kubernetes_api.usable import RETRY_S, Connect, usable
-from trafficfed.kubernetes_api.wire import Event, Wire
+from trafficfed.kubernetes_api.usable import Connect, usable
+from trafficfed.kubernetes_api.wire import Event
 from trafficfed.ports import Clock
-from trafficfed.propagation.api import Api, Open
+from trafficfed.propagation.api import Open
 from trafficfed.propagation.follow import Followed, follow
 from trafficfed.propagation.objects import TemplateKind
-from trafficfed.services.kinds import GROUP, VERSIONS
+from trafficfed.services.version import standard_version
 from trafficfed.services.writer import StepWriter
-
-UNDEFINED = f"its API server has no ServiceExports: install the definitions of {GROUP} there"
 
 
 class Sink(Protocol):
@@ -28,14 +23,6 @@ class Sink(Protocol):
     def lose(self, cluster: str, reason: str) -> None: ...
 
     def take(self, cluster: str, kind: TemplateKind, event: Event) -> None: ...
-
-
-class _Version(Wire, frozen=True):
-    version: str
-
-
-class _Group(Wire, frozen=True):
-    versions: tuple[_Version, ...] = ()
 
 
 class MemberLink:
@@ -64,7 +51,7 @@ class MemberLink:
     async def _work(self, credentials: Credentials) -> None:
         transport = self._open(credentials)
         try:
-            followed = self._sink.begin(self._name, await self._version(transport))
+            followed = self._sink.begin(self._name, await standard_version(transport, self._lost))
             wanted = [Followed(kind, kind.path()) for kind in followed]
 
             def tell(kind: TemplateKind, event: Event) -> None:
@@ -84,20 +71,3 @@ class MemberLink:
                     each.cancel()
         finally:
             await transport.close()
-
-    async def _version(self, transport: Api) -> str:
-        """The version of the standard's API to use, once there is any."""
-        while True:
-            try:
-                group = await transport.get_json(f"/apis/{GROUP}", _Group)
-            except Rejected as error:
-                self._lost(UNDEFINED if error.status == HTTPStatus.NOT_FOUND else str(error))
-            except (Transient, Refused) as error:
-                self._lost(str(error))
-            else:
-                served = {each.version for each in group.versions}
-                for version in VERSIONS:
-                    if version in served:
-                        return version
-                self._lost(f"its API server has {GROUP} only as {', '.join(sorted(served))}, not {VERSIONS[0]}")
-            await asyncio.sleep(RETRY_S)

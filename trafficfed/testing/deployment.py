@@ -65,6 +65,7 @@ class Deployment:
         self._places = list(places)
         self._providers: dict[str, Mapping[str, object]] = {"own": {"kind": "embedded"}}
         self._extra: dict[str, object] = {}
+        self.nameserver_extra: dict[str, object] = {}
         self.controller: ServerProcess | None = None
         self.nameserver: ServerProcess | None = None
         self.feeds = [self.feed]
@@ -122,6 +123,7 @@ class Deployment:
                         "records": [{"name": f"ns1.{self.zone}", "type": "A", "values": ["127.0.0.1"]}],
                     }
                 ],
+                **self.nameserver_extra,
             },
             **self._extra,
         }

@@ -298,6 +298,9 @@ def make_regions(
         home = directory / name
         deployment = Deployment(home, ZONE, members, health=health, places=PLACES, feed_key=keys["feed"])
         deployment.publish_to("bind", {"kind": "rfc2136", **bind.settings})
+        if services:
+            place = {"cluster": name, "kubeconfig": str(cluster.kubeconfig), "context": cluster.context}
+            deployment.nameserver_extra["clusterset"] = place
         made.append(Region(name, cluster, deployment, home, number))
     for region in made:
         peers = [other for other in made if other is not region]

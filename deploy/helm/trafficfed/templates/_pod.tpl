@@ -21,6 +21,8 @@ metadata:
 spec:
   {{- if eq .component "controller" }}
   serviceAccountName: {{ $.Values.serviceAccount.name }}
+  {{- else if and (eq .component "nameserver") (include "trafficfed.clusterset" $) }}
+  serviceAccountName: {{ $.Release.Name }}-nameserver
   {{- else }}
   automountServiceAccountToken: false
   {{- end }}

@@ -98,3 +98,22 @@
   resources: [namespaces]
   verbs: [list, watch]
 {{- end }}
+
+{{- define "trafficfed.rules.clusterset" -}}
+- apiGroups: [multicluster.x-k8s.io]
+  resources: [serviceimports]
+  verbs: [list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [namespaces]
+  resourceNames: [kube-system]
+  verbs: [get]
+{{- end }}
+
+{{/* Whether the name server asks the API server of the cluster that it runs in. */}}
+{{- define "trafficfed.clusterset" -}}
+{{- $clusterset := (.Values.nameserver.config | default dict).clusterset | default dict }}
+{{- if and .Values.nameserver.enabled (index $clusterset "in-cluster") }}true{{ end }}
+{{- end }}
