@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import change_to_answer, hub_to_members, newcomer, page_viewers, region_death, scrape
+from benchmarks import change_to_answer, exports, hub_to_members, newcomer, page_viewers, region_death, scrape
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -18,6 +18,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--services", default="10,1000", help="death: numbers of services, comma separated")
     parser.add_argument("--deaths", type=int, default=20, help="death: how often the leader's region dies")
     parser.add_argument("--viewed", type=int, default=1000, help="page: services that the live page shows")
+    parser.add_argument("--clusters", type=int, default=10, help="exports: clusters that export to each other")
+    parser.add_argument("--exported", type=int, default=1000, help="exports: Services that each of them exports")
     given = parser.parse_args(arguments)
     for name in [given.benchmark] if given.benchmark else BENCHMARKS:
         with tempfile.TemporaryDirectory(prefix="trafficfed-bench-") as directory:
@@ -56,10 +58,15 @@ def first_minutes(directory: Path, given: argparse.Namespace) -> str:
     return newcomer.report(newcomer.measure(directory))
 
 
+def shared(_: Path, given: argparse.Namespace) -> str:
+    return exports.report(exports.measure(given.clusters, given.exported, 50, given.changes))
+
+
 BENCHMARKS = {
     "answers": answers,
     "propagation": propagation,
     "death": death,
+    "exports": shared,
     "page": page,
     "scrape": scrapes,
     "newcomer": first_minutes,

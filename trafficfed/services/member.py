@@ -12,6 +12,7 @@ from trafficfed.propagation.objects import TemplateKind
 from trafficfed.services import kinds as words
 from trafficfed.services.kinds import EXPORT, IMPORT, NAMESPACE, SERVICE, SLICE
 from trafficfed.services.reading import Backing, Declared, Slice, is_ending, read_export, read_service, read_slice
+from trafficfed.services.wishes import distinct
 from trafficfed.unreadable import UNREADABLE
 
 T = TypeVar("T")
@@ -26,7 +27,8 @@ server finds out meanwhile whether that went back in time, or is another one."""
 
 @dataclass(slots=True)
 class Held:
-    """One object as last seen. ``matched`` is the hash of a wish that was found to stand there in full."""
+    """One object as last seen. ``matched`` is the hash of a wish that was found to stand there in full. The body is
+    kept only as long as somebody may have to look into it: fleets have very many slices."""
 
     kind: str
     namespace: str
@@ -290,18 +292,18 @@ class Member:
         if held is None:
             return None
         if held.value is None:
-            held.value = read_service(held.body)
+            held.value, held.body = read_service(held.body), b""
         assert isinstance(held.value, Backing)
         return held.value
 
     def slices(self, name: Name) -> tuple[Slice, ...]:
-        """Its own EndpointSlices, by name."""
-        return tuple(sorted(self._read_slices(name), key=lambda each: each.name))
+        """Its own EndpointSlices, by name, each address in one of them only."""
+        return distinct(sorted(self._read_slices(name), key=lambda each: each.name))
 
     def _read_slices(self, name: Name) -> Iterator[Slice]:
         for held in self._slices.get(name, {}).values():
             if held.value is None:
-                held.value = read_slice(held.name, held.body)
+                held.value, held.body = read_slice(held.name, held.body), b""
             assert isinstance(held.value, Slice)
             yield held.value
 

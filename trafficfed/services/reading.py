@@ -1,8 +1,10 @@
 """What members show, read from the bodies of their objects: only what deciding asks for. Pure."""
 
+import hashlib
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from trafficfed.crds.structs import Condition, LabelSelector
 from trafficfed.discovery.claims import created_s
@@ -58,12 +60,13 @@ class Stand(Value, frozen=True, kw_only=True):
 
 
 class Slice(Value, frozen=True, kw_only=True):
-    """One EndpointSlice of a Service in its own cluster."""
+    """One EndpointSlice of a Service in its own cluster. ``digest`` is of its endpoints: comparing it is cheap."""
 
     name: str
     address_type: str
     ports: tuple[SlicePort, ...] = ()
     endpoints: tuple[Stand, ...] = ()
+    digest: str = ""
 
 
 class _Meta(Wire, frozen=True):
@@ -205,7 +208,7 @@ def read_slice(name: str, body: bytes) -> Slice:
     """Raises msgspec.DecodeError for what is none. ``ready`` unset means ready, ``serving`` unset as ``ready``
     (EndpointConditions, discovery.k8s.io/v1)."""
     read = msgspec.json.decode(body, type=_Slice)
-    return Slice(
+    found = Slice(
         name=name,
         address_type=read.address_type,
         ports=tuple(
@@ -217,8 +220,14 @@ def read_slice(name: str, body: bytes) -> Slice:
             )
             for port in read.ports or ()
         ),
-        endpoints=tuple(_stand(each) for each in read.endpoints or () if each.addresses),
     )
+    return with_endpoints(found, tuple(_stand(each) for each in read.endpoints or () if each.addresses))
+
+
+def with_endpoints(found: Slice, endpoints: tuple[Stand, ...]) -> Slice:
+    """The same slice with these."""
+    digest = hashlib.sha256(msgspec.json.encode((found.address_type, endpoints))).hexdigest()[:16]
+    return replace(found, endpoints=endpoints, digest=digest)
 
 
 def _stand(read: _Endpoint) -> Stand:

@@ -54,6 +54,8 @@ def applies(cluster: str, wish: Wish, held: Held | None) -> Iterator[Step]:
         yield _apply(cluster, wish, "", "")
     elif not _stands(wish, held):
         yield _apply(cluster, wish, held.uid, "")
+    elif wish.has_source:
+        held.body = b""
 
 
 def deletes(cluster: str, kind: TemplateKind, held: Held | None) -> Iterator[Step]:
@@ -117,7 +119,7 @@ def _apply(cluster: str, wish: Wish, uid: str, revision: str) -> Step:
         kind=wish.kind,
         namespace=wish.namespace,
         name=wish.name,
-        body=wish.body,
+        body=wish.body(),
         uid=uid,
         revision=revision,
         hash=wish.hash,
@@ -130,7 +132,7 @@ def _stands(wish: Wish, held: Held) -> bool:
         return True
     if held.annotations.get(words.HASH_ANNOTATION) != wish.hash:
         return False
-    if covers(orjson.loads(wish.body), _body(held)):
+    if covers(orjson.loads(wish.body()), _body(held)):
         held.matched = wish.hash
         return True
     return False

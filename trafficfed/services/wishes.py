@@ -7,7 +7,9 @@ than an API server allows its original to be.
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -17,7 +19,7 @@ from trafficfed.propagation.objects import TemplateKind
 from trafficfed.services import kinds as words
 from trafficfed.services.exports import Common, ImportType, Merged, Port
 from trafficfed.services.kinds import SERVICE, SLICE
-from trafficfed.services.reading import FAMILIES, Slice, SlicePort, Stand
+from trafficfed.services.reading import FAMILIES, Slice, SlicePort, Stand, with_endpoints
 
 Json = dict[str, Any]
 
@@ -25,14 +27,26 @@ MOST_ADDRESSES = 2
 """Of an import (ServiceImport v1beta1, ``spec.ips``)."""
 
 
-class Wish(Value, frozen=True, kw_only=True):
-    """One object as it should be; ``hash`` is of its content."""
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One object as it should be; ``hash`` is of its content, which is put together only where it has to be written.
+
+    ``has_source``: it is a copy of what is seen elsewhere, so that nobody asks it what it says.
+    """
 
     kind: TemplateKind
     namespace: str
     name: str
-    body: bytes
     hash: str
+    make: Callable[[], Json]
+    has_source: bool = False
+
+    def body(self) -> bytes:
+        """As it is applied."""
+        stated = self.make()
+        annotations = stated["metadata"].get("annotations") or {}
+        stated["metadata"]["annotations"] = {**annotations, words.HASH_ANNOTATION: self.hash}
+        return orjson.dumps(stated)
 
 
 class Source(Value, frozen=True, kw_only=True):
@@ -103,22 +117,43 @@ def service_wish(owner: str, namespace: str, name: str, merged: Merged, parent: 
 def slice_wishes(
     owner: str, namespace: str, name: str, type: ImportType, sources: Iterable[Source], parent: Json
 ) -> Iterator[Wish]:
-    """A copy of each slice of each source that has a port in the import. An address stands in one copy of its cluster
-    only, as while Pods move between slices it may be in two."""
+    """A copy of each slice of each source that has a port in the import."""
     for source in sources:
-        seen: set[tuple[str, str]] = set()
+        labels = {**_slice_labels(namespace, name, source.cluster, type), words.OWNER_LABEL: owner}
         for each in source.slices:
             if each.address_type in FAMILIES and (ports := _kept(each, source)) is not None:
-                fresh = {end.address: end for end in each.endpoints if (each.address_type, end.address) not in seen}
-                seen |= {(each.address_type, address) for address in fresh}
-                content: Json = {
-                    "addressType": each.address_type,
-                    "ports": [_slice_port(port) for port in ports],
-                    "endpoints": [_endpoint(end, source) for end in fresh.values()],
-                }
                 copy = each.name if source.copied else copy_name(name, source.cluster, each.name)
-                labels = _slice_labels(namespace, name, source.cluster, type)
-                yield _wish(owner, SLICE, namespace, copy, content, labels, {}, parent)
+                metadata = {"name": copy, "namespace": namespace, "labels": labels, "ownerReferences": [parent]}
+                yield Wish(
+                    SLICE,
+                    namespace,
+                    copy,
+                    _hash([each.digest, metadata, list(map(_slice_port, ports)), source.given, source.copied]),
+                    partial(_slice_content, each, ports, source, metadata),
+                    has_source=not source.copied,
+                )
+
+
+def distinct(slices: Iterable[Slice]) -> tuple[Slice, ...]:
+    """An address stands in one slice only: while Pods move between slices it may be in two."""
+    seen: set[tuple[str, str]] = set()
+    found = []
+    for each in slices:
+        fresh = {end.address: end for end in each.endpoints if (each.address_type, end.address) not in seen}
+        seen |= {(each.address_type, address) for address in fresh}
+        found.append(each if len(fresh) == len(each.endpoints) else with_endpoints(each, tuple(fresh.values())))
+    return tuple(found)
+
+
+def _slice_content(each: Slice, ports: tuple[SlicePort, ...], source: Source, metadata: Json) -> Json:
+    return {
+        "apiVersion": SLICE.api_version,
+        "kind": SLICE.kind,
+        "metadata": dict(metadata),
+        "addressType": each.address_type,
+        "ports": [_slice_port(port) for port in ports],
+        "endpoints": [_endpoint(end, source) for end in each.endpoints],
+    }
 
 
 def _slice_labels(namespace: str, name: str, cluster: str, type: ImportType) -> dict[str, str]:
@@ -215,6 +250,8 @@ def _wish(
     if parent is not None:
         metadata["ownerReferences"] = [parent]
     stated = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **content}
-    hash = hashlib.sha256(orjson.dumps(stated, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
-    metadata["annotations"] = {**annotations, words.HASH_ANNOTATION: hash}
-    return Wish(kind=kind, namespace=namespace, name=name, body=orjson.dumps(stated), hash=hash)
+    return Wish(kind, namespace, name, _hash(stated), lambda: {**stated, "metadata": dict(metadata)})
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
