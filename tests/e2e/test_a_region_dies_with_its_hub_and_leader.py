@@ -3,7 +3,7 @@
 Real API servers with an etcd each, controllers, name servers, probers and backends of three regions, BIND beside them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 import yaml
@@ -11,6 +11,7 @@ import yaml
 from trafficfed.feed.messages import SILENCE_S
 from trafficfed.leadership.zone_elector import LABEL
 from trafficfed.testing.deployment import QUICK
+from trafficfed.testing.exporting import export, serving
 from trafficfed.testing.hubs import Json, apply, get, policy
 from trafficfed.testing.regions import LEASE, Region, Regions, regions
 from trafficfed.testing.world import NAMESPACE, ZONE
@@ -28,7 +29,7 @@ SELECTED = {"apiVersion": "v1", "kind": "ConfigMap", "name": "settings"}
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
-    with regions(tmp_path_factory.mktemp("three"), hub=True) as fleet:
+    with regions(tmp_path_factory.mktemp("three"), hub=True, services=True) as fleet:
         fleet.apply("web")
         fleet.apply_plain("named")
         hub = fleet.regions["eu"].cluster
@@ -42,6 +43,9 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
             fleet.settle(name)
         fleet.stand_by()
         fleet.wait_until(lambda: all(copies(fleet).values()), 20.0, "the hub's object is in every member")
+        for number, region in enumerate(fleet.regions.values(), 1):
+            export(region.cluster, NAMESPACE, "web", f"10.{number}.0.1")
+        imports_are_of(fleet, fleet.regions, 20.0)
         yield fleet
 
 
@@ -53,6 +57,15 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
         fleet.settle("web")
         fleet.stand_by()
         yield fleet
+
+
+def imports_are_of(fleet: Regions, names: Collection[str], within_s: float) -> None:
+    """In each of these regions clients of the import are sent to these regions, and to no other."""
+    fleet.wait_until(
+        lambda: all(serving(fleet.regions[each].cluster, NAMESPACE, "web") == set(names) for each in names),
+        within_s,
+        f"imports give out {', '.join(names)}",
+    )
 
 
 def named() -> Json:
@@ -114,9 +127,11 @@ def test_the_region_of_hub_and_leader_is_killed_and_what_it_declared_and_placed_
     fleet.wait_until(lambda: dead.address not in fleet.in_bind("web"), 5.0, "the annotated name has failed over too")
     assert all(set(fleet.in_bind(name)) == set(fleet.addresses()) - {dead.address} for name in ("web", "named"))
     assert copies(fleet) == before
+    imports_are_of(fleet, OTHERS, 10.0)
     dead.revive()
     returned(fleet, dead)
     fleet.settle("named")
+    imports_are_of(fleet, fleet.regions, 60.0)
     assert fleet.leader() is heir
     assert copies(fleet) == before, "nothing is written twice"
     writes_nothing(fleet, 3.0)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from trafficfed.services.wishes import copy_name, derived_name
+from trafficfed.testing import exporting
 from trafficfed.testing.hubs import apply, get
 from trafficfed.testing.templates import end_namespaces
 from trafficfed.testing.world import NAMESPACE, World, world
@@ -54,17 +55,7 @@ def found(fleet: World, at: str, kind: str, name: str, namespace: str = NAMESPAC
 
 
 def given(fleet: World, at: str, name: str, namespace: str = NAMESPACE) -> dict[str, list[str]]:
-    """Addresses that kube-proxy and DNS would send clients to, by the cluster they are of."""
-    selector = f"multicluster.kubernetes.io/service-name={name}"
-    listed = json.loads(
-        fleet.clusters[at].kubectl("get", "endpointslices", "-n", namespace, "-l", selector, "-o", "json")
-    )
-    by_cluster: dict[str, list[str]] = {}
-    for each in listed["items"]:
-        cluster = each["metadata"]["labels"]["multicluster.kubernetes.io/source-cluster"]
-        ready = [end["addresses"][0] for end in each["endpoints"] or () if end["conditions"]["ready"]]
-        by_cluster.setdefault(cluster, []).extend(ready)
-    return {cluster: sorted(addresses) for cluster, addresses in by_cluster.items()}
+    return exporting.given(fleet.clusters[at], namespace, name)
 
 
 def everywhere(fleet: World, name: str, expected: dict[str, list[str]]) -> None:
@@ -216,9 +207,7 @@ def test_a_cluster_that_is_lost_keeps_its_endpoints_and_is_caught_up_with_when_i
 def test_endpoints_follow_the_verdicts_of_the_public_name(fleet: World) -> None:
     fleet.apply("shop", "eu", "us")
     for at in ("eu", "us"):
-        port = (found(fleet, at, "services", "shop") or {})["spec"]["ports"][0]
-        ports = [{"name": port["name"], "port": port["port"], "protocol": "TCP"}]
-        apply(fleet.clusters[at], made("ServiceExport", "shop"), {**slice("shop", "10.1.0.1"), "ports": ports})
+        exporting.export(fleet.clusters[at], NAMESPACE, "shop", "10.1.0.1")
     wait(fleet, lambda: serving(fleet, "ap", "shop") == {"eu", "us"}, "both serve")
     fleet.backends["us"].stop()
     try:
@@ -229,8 +218,7 @@ def test_endpoints_follow_the_verdicts_of_the_public_name(fleet: World) -> None:
 
 
 def serving(fleet: World, at: str, name: str) -> set[str]:
-    """The clusters some of whose endpoints are given out."""
-    return {cluster for cluster, addresses in given(fleet, at, name).items() if addresses}
+    return exporting.serving(fleet.clusters[at], NAMESPACE, name)
 
 
 def test_a_controller_killed_and_started_again_writes_nothing_that_stands(fleet: World) -> None:
