@@ -22,8 +22,8 @@ from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.kubernetes_api.failures import Rejected
 from trafficfed.kubernetes_api.messages import INITIAL_EVENTS_END
 from trafficfed.model import Cluster, Freshness, Source
-from trafficfed.services.engine import Known
 from trafficfed.services.kinds import GROUP, LOCAL_SERVICE_NAME
+from trafficfed.services.known import Known
 from trafficfed.services.runner import MultiClusterServices
 from trafficfed.services.wishes import copy_name
 

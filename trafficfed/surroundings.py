@@ -25,7 +25,7 @@ from trafficfed.ordering import Accept
 from trafficfed.ports import Clock
 from trafficfed.propagation.round_trip import RoundTrip
 from trafficfed.propagation.runner import Propagation
-from trafficfed.services.engine import Known
+from trafficfed.services.known import Known
 from trafficfed.services.runner import MultiClusterServices
 from trafficfed.steering.geography import CONTINENTS
 from trafficfed.table.table import Table
@@ -68,6 +68,7 @@ def services_of(settings: Settings, controller: Controller, clock: Clock) -> Mul
             for name in clusters
         },
         clock,
+        settings.services.meshes,
     )
 
 

@@ -66,7 +66,7 @@ def build(
         leadership=_leadership(file, resolve),
         hub=_access(file.hub, resolve, place("hub")) if file.hub else None,
         propagation=_propagation(file.propagation),
-        services=ServicesSettings(file.services.imports),
+        services=ServicesSettings(file.services.imports, file.services.meshes),
         allow_exec=file.allow_exec,
         nameserver=name_server_settings(file.nameserver, resolve) if file.nameserver else None,
         log=LogSettings(file.log.level, file.log.format),

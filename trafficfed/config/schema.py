@@ -288,6 +288,9 @@ class ServicesSection(Section):
             " left alone, as where another implementation is installed"
         ),
     )
+    meshes: tuple[Literal["istio", "linkerd", "cilium"], ...] = Field(
+        (), description="[meshes](services.md#meshes) that are told of imports, with `write`"
+    )
 
 
 class LogSection(Section):

@@ -137,9 +137,10 @@ class PropagationSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServicesSettings:
-    """``imports``: write what members export into the others, or ``none``."""
+    """``imports``: write what members export into the others, or ``none``. ``meshes`` are told of it."""
 
     imports: str = "none"
+    meshes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

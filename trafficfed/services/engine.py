@@ -4,83 +4,27 @@ The laws are kept by what is known of whom: a member that was not seen yet takes
 exports are gone; one that is out of sight keeps what it had, and its endpoints follow the verdicts.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from msgspec.structs import replace
-
 from trafficfed.kubernetes_api.wire import Event
-from trafficfed.model import Cluster, Freshness, OperatorControl, Refusal, Row, ServiceKey, Source
+from trafficfed.model import Cluster, Freshness, Refusal, ServiceKey, Source
 from trafficfed.propagation.objects import TemplateKind
 from trafficfed.propagation.troubles import Failure, Place, Troubles
 from trafficfed.services import kinds as words
-from trafficfed.services import wishes
-from trafficfed.services.conditions import export_conditions, import_conditions, is_valid
-from trafficfed.services.exports import Common, Export, ImportType, Merged
-from trafficfed.services.giving import Offer, dead_clusters, given
-from trafficfed.services.member import Made, Member, Name
-from trafficfed.services.merge import merge, served_ports
-from trafficfed.services.preference import preferred
-from trafficfed.services.reading import Backing, Declared, Slice
-from trafficfed.services.steps import (
-    APPLY,
-    DELETE,
-    Step,
-    addresses_of,
-    applies,
-    copies_of,
-    deletes,
-    removals,
-    says,
-    sources_of,
-    told_by,
-)
+from trafficfed.services.conditions import export_conditions
+from trafficfed.services.giving import dead_clusters
+from trafficfed.services.known import Known, Part
+from trafficfed.services.member import Member, Name
+from trafficfed.services.merge import merge
+from trafficfed.services.meshes import ISTIO, ISTIO_KINDS
+from trafficfed.services.planning import Planner
+from trafficfed.services.steps import APPLY, DELETE, Step, says
 from trafficfed.unreadable import UNREADABLE
 
 FOREIGN = Failure(
     reason="ForeignImport", message="a ServiceImport of this name stands there that is not ours", person=True
 )
-FAMILY = "IPFamil"
-"""What API servers say where a Service wants an address family that the cluster does not have."""
-
-
-@dataclass(slots=True)
-class Known:
-    """What the table has that decides here: read as it is at the moment."""
-
-    rows: Mapping[ServiceKey, Row]
-    sources: Mapping[str, Source]
-    controls: Callable[[], tuple[OperatorControl, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One member's part in a Service: its export, as far as it is one, with what is behind it."""
-
-    member: Member
-    declared: Declared
-    service: Backing | None
-    slices: tuple[Slice, ...] = ()
-
-    @property
-    def export(self) -> Export | None:
-        if self.service is None or not is_valid(self.service):
-            return None
-        common = self.service.common
-        told = Common(
-            type=common.type,
-            session_affinity=common.session_affinity,
-            affinity_timeout_s=common.affinity_timeout_s,
-            ip_families=common.ip_families,
-            internal_traffic_policy=common.internal_traffic_policy,
-            traffic_distribution=common.traffic_distribution,
-            labels=self.declared.labels,
-            annotations=self.declared.annotations,
-            preference=self.declared.preference,
-        )
-        return Export(
-            cluster=self.member.name, created_s=self.declared.created_s, common=told, ports=self.service.ports
-        )
 
 
 @dataclass(slots=True)
@@ -95,8 +39,10 @@ class Turn:
 class Engine:
     """``turn`` tells the steps that are due; how each ended is told to ``done``, ``absent`` and ``failed``."""
 
-    def __init__(self, owner: str, clusters: Mapping[str, Cluster], known: Known) -> None:
-        self._owner, self._clusters, self._known = owner, clusters, known
+    def __init__(
+        self, owner: str, clusters: Mapping[str, Cluster], known: Known, meshes: frozenset[str] = frozenset()
+    ) -> None:
+        self._clusters, self._known, self._meshes = clusters, known, meshes
         uids = {name: source.uid for name, source in known.sources.items()}
         self.members = {name: Member(name, owner, uids.get(name, "")) for name in clusters}
         self.troubles = Troubles()
@@ -104,7 +50,7 @@ class Engine:
         self._under_way: dict[Place, tuple[Step, ServiceKey, float]] = {}
         self._keys_of: dict[Place, ServiceKey] = {}
         self._troubled: dict[ServiceKey, set[Place]] = {}
-        self._dead: frozenset[str] = frozenset()
+        self._planner = Planner(owner, clusters, known, meshes, self.members, self.troubles)
         self._sourced = frozenset(known.sources)
 
     # ------------------------------------------------------------------ what comes in
@@ -112,10 +58,12 @@ class Engine:
     def take(self, cluster: str, kind: TemplateKind, event: Event, now_s: float) -> None:
         self._touch(cluster, self.members[cluster].take(kind, event, now_s), now_s)
 
-    def begin(self, cluster: str, version: str) -> tuple[TemplateKind, ...]:
+    def begin(self, cluster: str, version: str, meshless: str = "") -> tuple[TemplateKind, ...]:
         """A member is followed from now on, in this version of the standard's API: the kinds to follow."""
         followed = words.kinds(version)
-        self.members[cluster].begin(followed, version)
+        if ISTIO in self._meshes and not meshless:
+            followed += ISTIO_KINDS
+        self.members[cluster].begin(followed, version, meshless)
         return followed
 
     def lose(self, cluster: str, reason: str, now_s: float) -> None:
@@ -148,8 +96,8 @@ class Engine:
                 anew.append(name)
             self._touch(name, member.settle(now_s, trusted=trusted), now_s)
         dead, sourced = dead_clusters(self._known.rows), frozenset(self._known.sources)
-        if (dead, sourced) != (self._dead, self._sourced):
-            self._dead, self._sourced = dead, sourced
+        if (dead, sourced) != (self._planner.dead, self._sourced):
+            self._planner.dead, self._sourced = dead, sourced
             self.consider_all(now_s)
         return tuple(anew)
 
@@ -249,9 +197,10 @@ class Engine:
         turn, places = Turn(), set[Place]()
         for member in members:
             if member.live:
-                steps = list(self._steps(key, member, merged, parts, exports, unknown, now_s))
+                steps = list(self._planner.steps(key, member, merged, parts, exports, unknown, now_s))
+                steps += self._planner.marking(member, name, exports)
                 places |= {step.place for step in steps}
-                self._admit(turn, member.name, steps, now_s)
+                self._admit(key, turn, member.name, steps, now_s)
         for part in parts:
             if part.member.live:
                 told = export_conditions(
@@ -260,7 +209,7 @@ class Engine:
                 held = part.member.held_export(name)
                 steps = list(says(part.member.name, words.exports(part.member.version), held, told))
                 places |= {step.place for step in steps}
-                self._admit(Turn(steps=turn.steps), part.member.name, steps, now_s)
+                self._admit(key, Turn(steps=turn.steps), part.member.name, steps, now_s)
         self._forget_troubles(key, places)
         return turn.steps
 
@@ -273,9 +222,11 @@ class Engine:
                 self.troubles.over(place)
                 self._keys_of.pop(place, None)
 
-    def _admit(self, turn: Turn, cluster: str, steps: Iterable[Step], now_s: float) -> None:
+    def _admit(self, key: ServiceKey, turn: Turn, cluster: str, steps: Iterable[Step], now_s: float) -> None:
         """Steps that nothing stands in the way of; of the others, why they wait."""
         for step in steps:
+            if step.verb != DELETE and not step.body and self.troubles.get(step.place) is None:
+                self._trouble(key, step, FOREIGN, now_s)
             trouble = self.troubles.get(step.place)
             if trouble is not None and trouble.failure.person:
                 turn.failed.append(f"{cluster}: {step.object}: {trouble.failure.message}")
@@ -303,156 +254,3 @@ class Engine:
         the table still knows them."""
         unseen = {member.name for member in members if not member.listed}
         return frozenset(unseen | (self._known.sources.keys() - self._clusters.keys()))
-
-    def _steps(
-        self,
-        key: ServiceKey,
-        member: Member,
-        merged: Merged | None,
-        parts: Iterable[Part],
-        exports: Mapping[str, Export],
-        unknown: frozenset[str],
-        now_s: float,
-    ) -> Iterator[Step]:
-        name: Name = (key.namespace, key.name)
-        made, told = member.made(name), told_by(member.made(name).import_)
-        kept = unknown & {*told.clusters, *sources_of(made)}
-        if key.namespace not in member.namespaces or (merged is None and not kept):
-            yield from removals(member.name, member.version, made)
-            return
-        if made.foreign:
-            yield self._foreign(key, member, now_s)
-            return
-        if merged is not None:
-            yield from self._import_steps(member, name, merged, made, frozen=bool(kept))
-        if made.import_ is None:
-            return
-        type = told.type if kept or merged is None else merged.common.type
-        parent = wishes.parent_of(member.version, name[1], made.import_.uid)
-        if merged is not None:
-            yield from self._service_steps(member, name, merged, made, parent, frozen=bool(kept))
-        sources = self._sources(key, member.name, merged, parts, exports, made, kept, now_s)
-        yield from self._slice_steps(member, name, type, made, sources, kept, parent)
-        clusters = {*exports, *(kept & {*told.clusters})}
-        yield from self._import_status(member, type, made, clusters, now_s)
-
-    def _foreign(self, key: ServiceKey, member: Member, now_s: float) -> Step:
-        kind = words.imports(member.version)
-        step = Step(cluster=member.name, verb=APPLY, kind=kind, namespace=key.namespace, name=key.name)
-        if self.troubles.get(step.place) is None:
-            self._trouble(key, step, FOREIGN, now_s)
-        return step
-
-    def _import_steps(self, member: Member, name: Name, merged: Merged, made: Made, *, frozen: bool) -> Iterator[Step]:
-        """Where a cluster that is not known now has a part in it, the import stays as it is: who is the oldest is not
-        known either."""
-        if made.import_ is not None and frozen:
-            return
-        wish = wishes.import_wish(self._owner, member.version, *name, merged, addresses_of(made.service))
-        yield from applies(member.name, wish, made.import_)
-
-    def _service_steps(
-        self, member: Member, name: Name, merged: Merged, made: Made, parent: wishes.Json, *, frozen: bool
-    ) -> Iterator[Step]:
-        if frozen and made.service is not None:
-            return
-        if merged.common.type is ImportType.HEADLESS:
-            yield from deletes(member.name, words.SERVICE, made.service)
-        elif merged.ports:
-            wish = wishes.service_wish(self._owner, *name, merged, parent)
-            yield from applies(member.name, wish, made.service)
-
-    def _slice_steps(
-        self,
-        member: Member,
-        name: Name,
-        type: ImportType,
-        made: Made,
-        sources: Iterable[wishes.Source],
-        kept: frozenset[str],
-        parent: wishes.Json,
-    ) -> Iterator[Step]:
-        wanted = {wish.name: wish for wish in wishes.slice_wishes(self._owner, *name, type, sources, parent)}
-        for wish in wanted.values():
-            yield from applies(member.name, wish, made.slices.get(wish.name))
-        for held in made.slices.values():
-            if held.name not in wanted and held.labels.get(words.SOURCE_CLUSTER) not in kept:
-                yield from deletes(member.name, words.SLICE, held)
-
-    def _sources(
-        self,
-        key: ServiceKey,
-        importer: str,
-        merged: Merged | None,
-        parts: Iterable[Part],
-        exports: Mapping[str, Export],
-        made: Made,
-        kept: frozenset[str],
-        now_s: float,
-    ) -> list[wishes.Source]:
-        """Every cluster's part as one member gets it; of clusters that nobody sees, what it has of them."""
-        found = [
-            wishes.Source(
-                cluster=part.member.name,
-                ports=served_ports(merged, exports[part.member.name]),
-                slices=part.slices,
-            )
-            for part in parts
-            if merged is not None and part.member.name in exports
-        ]
-        found += [wishes.Source(cluster=each, slices=copies_of(made, each), copied=True) for each in sorted(kept)]
-        clusters = {each.cluster: self._clusters.get(each.cluster) or Cluster(name=each.cluster) for each in found}
-        common = merged.common if merged is not None else Common()
-        ranks = preferred(common, self._clusters[importer], clusters.values())
-        offers = [
-            Offer(
-                cluster=each.cluster,
-                ready=_ready(each),
-                reachable=self._is_live(each.cluster),
-                tier=ranks[each.cluster],
-            )
-            for each in found
-            if each.cluster in ranks
-        ]
-        row, controls = self._known.rows.get(key), self._known.controls()
-        out = given(key, offers, row, self._dead, clusters, controls, now_s)
-        return [replace(each, given=each.cluster in out) for each in found]
-
-    def _is_live(self, cluster: str) -> bool:
-        return cluster in self.members and self.members[cluster].live
-
-    def _import_status(
-        self, member: Member, type: ImportType, made: Made, clusters: Iterable[str], now_s: float
-    ) -> Iterator[Step]:
-        assert made.import_ is not None
-        told = told_by(made.import_)
-        conditions = import_conditions(
-            told.conditions,
-            headless=type is ImportType.HEADLESS,
-            addressed=bool(addresses_of(made.service)),
-            unsupported=self._unsupported(member, made),
-            generation=told.generation,
-            now_s=now_s,
-        )
-        exporting = [{"cluster": each} for each in sorted(clusters)]
-        kind = words.imports(member.version)
-        yield from says(member.name, kind, made.import_, conditions, clusters=exporting)
-
-    def _unsupported(self, member: Member, made: Made) -> str:
-        assert made.import_ is not None
-        name = wishes.derived_name(made.import_.namespace, made.import_.name)
-        step = Step(cluster=member.name, verb=APPLY, kind=words.SERVICE, namespace=made.import_.namespace, name=name)
-        trouble = self.troubles.get(step.place)
-        return trouble.failure.message if trouble is not None and FAMILY in trouble.failure.message else ""
-
-
-def _ready(source: wishes.Source) -> int:
-    """Endpoints that their own cluster would send clients to."""
-    return len(
-        {
-            end.address
-            for each in source.slices
-            for end in each.endpoints
-            if (end.serving and not end.terminating if source.copied else end.ready)
-        }
-    )

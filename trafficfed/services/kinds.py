@@ -42,5 +42,5 @@ def imports(version: str) -> TemplateKind:
 
 
 def kinds(version: str) -> tuple[TemplateKind, ...]:
-    """All that is followed in a member."""
+    """All that is followed in a member, but for what meshes have."""
     return (exports(version), imports(version), SERVICE, SLICE, NAMESPACE)

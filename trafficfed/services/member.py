@@ -11,6 +11,7 @@ from trafficfed.propagation.followed import Stream, Streams
 from trafficfed.propagation.objects import TemplateKind
 from trafficfed.services import kinds as words
 from trafficfed.services.kinds import EXPORT, IMPORT, NAMESPACE, SERVICE, SLICE
+from trafficfed.services.meshes import DESTINATION_RULE, MARKED_BY, SERVICE_ENTRY
 from trafficfed.services.reading import Backing, Declared, Slice, is_ending, read_export, read_service, read_slice
 from trafficfed.services.wishes import distinct
 from trafficfed.unreadable import UNREADABLE
@@ -51,6 +52,7 @@ class Made:
     foreign: bool = False
     service: Held | None = None
     slices: dict[str, Held] = field(default_factory=dict)
+    mesh: dict[str, Held] = field(default_factory=dict)
 
 
 class Member:
@@ -64,6 +66,8 @@ class Member:
         self.streams = Streams()
         self.absent = ""
         self.namespaces: set[str] = set()
+        self.meshless = ""
+        self._marked: set[Name] = set()
         self._held: dict[tuple[str, str, str], Held] = {}
         self._exports: dict[Name, Held] = {}
         self._services: dict[Name, Held] = {}
@@ -73,9 +77,10 @@ class Member:
 
     # ------------------------------------------------------------------ how far it is seen
 
-    def begin(self, followed: Iterable[TemplateKind], version: str) -> None:
-        """It is followed from now on. What was seen before stays until a list says otherwise."""
-        self.version, self.absent = version, ""
+    def begin(self, followed: Iterable[TemplateKind], version: str, meshless: str = "") -> None:
+        """It is followed from now on. What was seen before stays until a list says otherwise. ``meshless`` says why a
+        mesh that is wanted cannot be told of anything here, empty where it can, or none is wanted."""
+        self.version, self.absent, self.meshless = version, "", meshless
         seen = {kind.plural: stream for kind, stream in self.streams.of.items()}
         self.streams = Streams({kind: seen.get(kind.plural) or Stream() for kind in followed})
 
@@ -215,6 +220,12 @@ class Member:
                 self._made.setdefault(name, Made()).service = held
             case SERVICE.kind:
                 self._services[name] = held
+                if held.annotations.get(MARKED_BY) == self._owner:
+                    self._marked.add(name)
+            case SERVICE_ENTRY.kind | DESTINATION_RULE.kind:
+                name = (held.namespace, held.labels.get(words.SERVICE_NAME, ""))
+                if ours:
+                    self._made.setdefault(name, Made()).mesh[held.kind] = held
             case SLICE.kind if words.SOURCE_CLUSTER in held.labels:
                 name = (held.namespace, held.labels.get(words.SERVICE_NAME, ""))
                 if ours:
@@ -237,6 +248,7 @@ class Member:
             self._exports.pop(name, None)
         elif held.kind == SERVICE.kind and self._services.get(name) is held:
             del self._services[name]
+            self._marked.discard(name)
         elif held.kind == SLICE.kind and words.SOURCE_CLUSTER not in held.labels:
             name = (held.namespace, held.labels.get(words.LOCAL_SERVICE_NAME, ""))
             _pop(self._slices, name, held.name)
@@ -252,8 +264,9 @@ class Member:
             made.import_, made.foreign = None, False
         if made.service is held:
             made.service = None
-        if made.slices.get(held.name) is held:
-            del made.slices[held.name]
+        for of, key in ((made.slices, held.name), (made.mesh, held.kind)):
+            if of.get(key) is held:
+                del of[key]
         if made == Made():
             del self._made[name]
         return name
@@ -262,8 +275,8 @@ class Member:
 
     @property
     def names(self) -> set[Name]:
-        """Every Service that is exported here or of which we made something."""
-        return {*self._exports, *self._made}
+        """Every Service that is exported here, of which we made something, or that carries words of ours."""
+        return {*self._exports, *self._made, *self._marked}
 
     @property
     def exported(self) -> int:
@@ -275,6 +288,10 @@ class Member:
     def held_export(self, name: Name) -> Held:
         """The export as it stands. Raises KeyError where there is none."""
         return self._exports[name]
+
+    def held_service(self, name: Name) -> Held | None:
+        """The user's Service as it stands."""
+        return self._services.get(name)
 
     def export(self, name: Name) -> Declared | None:
         """Raises msgspec.DecodeError where it cannot be read."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from random import Random
 from typing import Never
 
@@ -17,8 +17,10 @@ from trafficfed.propagation.objects import TemplateKind
 from trafficfed.propagation.outcome import ABSENT, DONE, Ended, Listener
 from trafficfed.propagation.troubles import Failure
 from trafficfed.reports import ClusterChanged, Controlled, ReportEvent, VerdictChanged
-from trafficfed.services.engine import Engine, Known
+from trafficfed.services.engine import Engine
+from trafficfed.services.known import Known
 from trafficfed.services.link import MemberLink
+from trafficfed.services.meshes import ISTIO
 from trafficfed.services.steps import Step
 from trafficfed.services.writer import StepWriter
 
@@ -39,11 +41,13 @@ class MultiClusterServices:
         known: Known,
         connect: Mapping[str, Connect],
         clock: Clock,
+        meshes: Iterable[str] = (),
         random: Random | None = None,
         open: Open = Transport,
     ) -> None:
         self._owner, self._clusters, self._known, self._connect = owner, clusters, known, connect
         self._clock, self._random, self._open = clock, random or Random(), open
+        self._meshes = frozenset(meshes)
         self._engine: Engine | None = None
         self._links: dict[str, MemberLink] = {}
         self._wake = asyncio.Event()
@@ -78,7 +82,12 @@ class MultiClusterServices:
             for name, reason in sorted(self.unseen.items())
             if reason
         )
-        return (*unseen, *self._engine.refusals)[:MOST_REFUSALS]
+        meshless = (
+            Refusal(cluster=name, object="ServiceEntries", reason="MeshNotInstalled", message=each.meshless)
+            for name, each in sorted(self._engine.members.items())
+            if each.meshless
+        )
+        return (*unseen, *meshless, *self._engine.refusals)[:MOST_REFUSALS]
 
     @property
     def troubles(self) -> Counter[tuple[str, str]]:
@@ -102,9 +111,18 @@ class MultiClusterServices:
             self._engine = None
 
     async def _run(self) -> None:
-        engine = self._engine = Engine(self._owner, self._clusters, self._known)
+        engine = self._engine = Engine(self._owner, self._clusters, self._known, self._meshes)
         self._links = {
-            name: MemberLink(name, connect, self._open, StepWriter(self), self, self._clock, self._random)
+            name: MemberLink(
+                name,
+                connect,
+                self._open,
+                StepWriter(self),
+                self,
+                self._clock,
+                self._random,
+                istio=ISTIO in self._meshes,
+            )
             for name, connect in self._connect.items()
         }
         async with asyncio.TaskGroup() as tasks:
@@ -171,8 +189,8 @@ class MultiClusterServices:
         assert self._engine is not None, "run() makes it before anything else"
         return self._engine
 
-    def begin(self, cluster: str, version: str) -> tuple[TemplateKind, ...]:
-        return self._running.begin(cluster, version)
+    def begin(self, cluster: str, version: str, meshless: str) -> tuple[TemplateKind, ...]:
+        return self._running.begin(cluster, version, meshless)
 
     def lose(self, cluster: str, reason: str) -> None:
         self._running.lose(cluster, reason, self._clock.now_s())

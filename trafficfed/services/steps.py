@@ -15,6 +15,7 @@ from trafficfed.services import kinds as words
 from trafficfed.services.conditions import as_json
 from trafficfed.services.exports import ImportType
 from trafficfed.services.member import Held, Made
+from trafficfed.services.meshes import ISTIO_KINDS, MARKED_BY, MARKS_MANAGER
 from trafficfed.services.reading import Slice, covers, read_slice
 from trafficfed.services.wishes import Wish
 from trafficfed.unreadable import UNREADABLE
@@ -34,6 +35,7 @@ class Step(Value, frozen=True, kw_only=True):
     uid: str = ""
     revision: str = ""
     hash: str = ""
+    manager: str = words.MANAGER
 
     @property
     def object(self) -> ObjectKey:
@@ -43,9 +45,8 @@ class Step(Value, frozen=True, kw_only=True):
     def place(self) -> tuple[str, ObjectKey]:
         """Where one step at a time may be under way: the status is an object of its own."""
         found = self.object
-        return self.cluster, msgspec.structs.replace(
-            found, kind=f"{found.kind} status"
-        ) if self.verb == STATUS else found
+        part = " status" if self.verb == STATUS else "" if self.manager == words.MANAGER else " marks"
+        return self.cluster, msgspec.structs.replace(found, kind=f"{found.kind}{part}")
 
 
 def applies(cluster: str, wish: Wish, held: Held | None) -> Iterator[Step]:
@@ -76,8 +77,31 @@ def removals(cluster: str, version: str, made: Made) -> Iterator[Step]:
     for held in made.slices.values():
         yield from deletes(cluster, words.SLICE, held)
     yield from deletes(cluster, words.SERVICE, made.service)
+    for kind in ISTIO_KINDS:
+        yield from deletes(cluster, kind, made.mesh.get(kind.kind))
     if not made.foreign:
         yield from deletes(cluster, words.imports(version), made.import_)
+
+
+def marking(cluster: str, service: Held, labels: dict[str, str], annotations: dict[str, str]) -> Iterator[Step]:
+    """A mesh's words on a user's Service, or off it: nothing else of it is ours, and nobody's word is overruled."""
+    is_marked = MARKED_BY in service.annotations
+    stands = labels.items() <= service.labels.items() and annotations.items() <= service.annotations.items()
+    if stands and bool(annotations) == is_marked:
+        return
+    metadata = {"namespace": service.namespace, "name": service.name, "labels": labels, "annotations": annotations}
+    body = orjson.dumps({"apiVersion": "v1", "kind": "Service", "metadata": metadata})
+    yield Step(
+        cluster=cluster,
+        verb=APPLY,
+        kind=words.SERVICE,
+        namespace=service.namespace,
+        name=service.name,
+        body=body,
+        uid=service.uid,
+        hash=str(service.revision),
+        manager=MARKS_MANAGER,
+    )
 
 
 def says(cluster: str, kind: TemplateKind, held: Held, conditions: Sequence[Condition], **more: Any) -> Iterator[Step]:

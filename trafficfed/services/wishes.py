@@ -93,7 +93,7 @@ def import_wish(
     if common.ip_families:
         spec["ipFamilies"] = list(common.ip_families)[:MOST_ADDRESSES]
     spec |= _affinity(common) | _distribution(common)
-    return _wish(owner, words.imports(version), namespace, name, {"spec": spec}, dict(common.labels), annotations)
+    return wish(owner, words.imports(version), namespace, name, {"spec": spec}, dict(common.labels), annotations)
 
 
 def service_wish(owner: str, namespace: str, name: str, merged: Merged, parent: Json) -> Wish:
@@ -111,7 +111,7 @@ def service_wish(owner: str, namespace: str, name: str, merged: Merged, parent: 
         spec["ipFamilies"] = list(common.ip_families)
     spec |= _affinity(common) | _distribution(common)
     labels = {words.SERVICE_NAME: name}
-    return _wish(owner, SERVICE, namespace, derived_name(namespace, name), {"spec": spec}, labels, {}, parent)
+    return wish(owner, SERVICE, namespace, derived_name(namespace, name), {"spec": spec}, labels, {}, parent)
 
 
 def slice_wishes(
@@ -231,7 +231,7 @@ def parent_of(version: str, name: str, uid: str) -> Json:
     return {"apiVersion": kind.api_version, "kind": kind.kind, "name": name, "uid": uid}
 
 
-def _wish(
+def wish(
     owner: str,
     kind: TemplateKind,
     namespace: str,
@@ -241,6 +241,7 @@ def _wish(
     annotations: dict[str, str],
     parent: Json | None = None,
 ) -> Wish:
+    """An object of ours. ``parent`` is its owner reference."""
     metadata: Json = {
         "name": name,
         "namespace": namespace,

@@ -91,7 +91,7 @@ class StepWriter:
         if step.verb == STATUS:
             params = {"fieldManager": STATUS_MANAGER, "force": "true"}
             return await transport.request("PATCH", f"{path}/status", step.body, APPLY, params)
-        params = {"fieldManager": MANAGER, "force": "true"}
+        params = {"fieldManager": step.manager, "force": "true" if step.manager == MANAGER else "false"}
         return await transport.request("PATCH", path, _exactly(step.body, step.uid), APPLY, params)
 
 

@@ -20,7 +20,6 @@ from trafficfed.sandbox.apiserver.failures import ApiFailure
 from trafficfed.sandbox.apiserver.routing import parse_target
 from trafficfed.sandbox.apiserver.schema import Schemas
 from trafficfed.services.definitions import manifests
-from trafficfed.services.engine import Known
 from trafficfed.services.kinds import (
     EXPORT,
     GROUP,
@@ -33,6 +32,8 @@ from trafficfed.services.kinds import (
     exports,
     imports,
 )
+from trafficfed.services.known import Known
+from trafficfed.services.meshes import ISTIO_KINDS
 from trafficfed.services.runner import MultiClusterServices
 from trafficfed.testing.emulated_api import EmulatedApi, EmulatedServer
 from trafficfed.testing.scripted_api import LoopClock
@@ -45,7 +46,9 @@ CRD = TemplateKind(
     plural="customresourcedefinitions",
     namespaced=False,
 )
-KINDS = {each.kind: each for each in (CRD, NAMESPACE, SERVICE, SLICE, exports("v1beta1"), imports("v1beta1"))}
+KINDS = {
+    each.kind: each for each in (CRD, NAMESPACE, SERVICE, SLICE, *ISTIO_KINDS, exports("v1beta1"), imports("v1beta1"))
+}
 
 
 class ServicesWorld:
@@ -60,13 +63,17 @@ class ServicesWorld:
         version: str = "v1beta1",
         undefined: Iterable[str] = (),
         clustersets: Mapping[str, str] = MappingProxyType({}),
+        meshes: Iterable[str] = (),
+        without_istio: Iterable[str] = (),
     ) -> None:
+        """``without_istio`` is for who makes it: nothing is installed by itself."""
         self.clock, self.schemas = LoopClock(), schemas
         self.rows: dict[ServiceKey, Row] = {}
         self.sources: dict[str, Source] = {}
         self.controls: tuple[OperatorControl, ...] = ()
         self.unusable: dict[str, str] = {}
         self.servers = {name: EmulatedServer(Cluster(name, self.clock, schemas), answer_s) for name in members}
+        self._meshes = tuple(meshes)
         self._version, self._clustersets = version, clustersets
         self._kinds = {**KINDS, **{each.kind: each for each in (exports(version), imports(version))}}
         for name in self.servers:
@@ -78,6 +85,19 @@ class ServicesWorld:
     def define(self, name: str) -> None:
         """An administrator installs the standard's definitions."""
         self.write(name, *manifests((self._version,)))
+
+    def install_istio(self, name: str) -> None:
+        """Its kinds, as far as an API server has to know them: what is in them is checked elsewhere."""
+        for kind in ISTIO_KINDS:
+            group, version = kind.api_version.split("/")
+            names = {"kind": kind.kind, "plural": kind.plural}
+            spec = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+            schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+            versions = [{"name": version, "served": True, "storage": True, "schema": schema}]
+            stated = {"group": group, "names": names, "scope": "Namespaced", "versions": versions}
+            metadata = {"name": f"{kind.plural}.{group}"}
+            crd = {"apiVersion": CRD.api_version, "kind": CRD.kind, "metadata": metadata, "spec": stated}
+            self.write(name, crd)
 
     def leave(self, name: str) -> EmulatedServer:
         """It is taken out of the configuration, which takes another process."""
@@ -98,6 +118,7 @@ class ServicesWorld:
             Known(self.rows, self.sources, lambda: self.controls),
             {name: partial(self._credentials, name) for name in self.servers},
             self.clock,
+            self._meshes,
             random=Random(1),
             open=self._open,
         )
