@@ -34,6 +34,7 @@ setup-tests: .venv/.ready
 	@scripts/setup-tests
 	@scripts/build-cluster-binaries >/dev/null
 	@scripts/build-helm >/dev/null
+	@scripts/istio-definitions >/dev/null
 
 test: setup-tests ## all tests, real servers included, with branch coverage
 	@rm -f .coverage .coverage.*

@@ -101,6 +101,7 @@ class Rbac(Values):
     hub: bool = Field(False, description="GlobalServices and policies are read here, and templates of what they place")
     propagation: bool = Field(False, description="copies are written here, as policies on the hub want it")
     services: bool = Field(False, description="Services of other clusters are imported here")
+    istio: bool = Field(False, description="Istio is told of what is imported here")
     kinds: tuple[Kinds, ...] = Field(KINDS, description="what `propagation.kinds` of the configuration allows")
 
 

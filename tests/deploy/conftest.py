@@ -57,7 +57,7 @@ def everything(one_controller: Json) -> Json:
     zone = {"name": "fed.example.org", "nameservers": ["ns1.fed.example.org"], "mailbox": "hostmaster@example.org"}
     return {
         **one_controller,
-        "rbac": dict.fromkeys(("member", "elector", "hub", "propagation", "services"), True),
+        "rbac": dict.fromkeys(("member", "elector", "hub", "propagation", "services", "istio"), True),
         "nameserver": {
             "enabled": True,
             "config": {

@@ -18,7 +18,7 @@ from trafficfed.testing.audit import Asked, Permission, asked, audited, idle
 from trafficfed.testing.charts import CHART, Manifest, rendered
 from trafficfed.testing.clusters import ClusterFarm, RealCluster
 from trafficfed.testing.deployment import Deployment
-from trafficfed.testing.hubs import apply, define_services, policy, serves
+from trafficfed.testing.hubs import apply, define_istio, define_services, policy, serves
 from trafficfed.testing.processes import ServerFailed
 from trafficfed.testing.real_cluster import MERGE
 from trafficfed.testing.templates import end_namespaces, of_every_kind, play_status, selects
@@ -38,12 +38,19 @@ MET = [(group, plurals[-1]) for group, plurals in ((each["group"], each["resourc
 WITH_STATUS = [(each["group"], plural) for each in KINDS for plural in each["status"]]
 SHARED = "multicluster.x-k8s.io"
 EXCHANGED = ("serviceexports", "serviceimports")
-IMPORTED = ((SHARED, "serviceimports"), ("", "services"), ("discovery.k8s.io", "endpointslices"))
+MESH = "networking.istio.io"
+IMPORTED = (
+    (SHARED, "serviceimports"),
+    ("", "services"),
+    ("discovery.k8s.io", "endpointslices"),
+    (MESH, "serviceentries"),
+    (MESH, "destinationrules"),
+)
 PLAIN_LISTS = "--feature-gates=WatchList=false"
 """Older API servers stream no lists; there a list and a watch are two requests, and two permissions."""
 WITHIN_S = 60.0
 PERMISSIONS_ONLY: Json = {"controller": {"enabled": False}}
-OF_MEMBER = {**PERMISSIONS_ONLY, "rbac": {"elector": True, "propagation": True, "services": True}}
+OF_MEMBER = {**PERMISSIONS_ONLY, "rbac": {"elector": True, "propagation": True, "services": True, "istio": True}}
 OF_HUB = {**PERMISSIONS_ONLY, "rbac": {"member": False, "hub": True}}
 
 
@@ -195,7 +202,7 @@ def settings(product: Deployment, hub: RealCluster) -> None:
     (product.directory / "controllers.key").chmod(0o600)
     product.set(
         hub={"kubeconfig": str(hub.kubeconfig), "context": hub.context},
-        services={"imports": "write"},
+        services={"imports": "write", "meshes": ["istio"]},
         leadership={"name": "eu", "key-file": "./controllers.key", "electorate": [{"cluster": "eu"}]},
     )
 
@@ -209,6 +216,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             farm.start_one(name, extra=(*audited(directory / f"audit-{name}"), PLAIN_LISTS)) for name in ("eu", "hub")
         )
         define_services(member)
+        define_istio(member)
         install(member, OF_MEMBER)
         install(hub, OF_HUB)
         hub.ensure_namespace(SHOP)

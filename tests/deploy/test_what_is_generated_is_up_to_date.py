@@ -46,12 +46,13 @@ def test_the_schema_takes_durations_as_the_product_does(one_controller: Json, in
     jsonschema.validate(one_controller, schema)
 
 
-PARTS = ("member", "elector", "hub", "propagation", "services")
+PARTS = ("member", "elector", "hub", "propagation", "services", "istio")
 ACCESS = {
     "member": ("rbac.yaml", "elector"),
     "hub": ("rbac-hub.yaml",),
     "propagation": ("rbac-member-propagation.yaml",),
     "services": ("rbac-member-services.yaml",),
+    "istio": ("rbac-member-istio.yaml",),
 }
 
 

@@ -23,8 +23,8 @@ LARGEST = 65535
 LONGEST_TTL = 2**31 - 1
 """Seconds (RFC 2181 section 8)."""
 
-WRITTEN_BY_US = frozenset({f"{PREFIX}content-hash"})
-"""What propagation puts on its copies: nothing that a user says."""
+WRITTEN_BY_US = frozenset({f"{PREFIX}{key}" for key in ("content-hash", "marked-by", "marks")})
+"""What propagation puts on its copies, and exports on their Services: nothing that a user says."""
 
 
 class Targets(Value, frozen=True):

@@ -24,7 +24,10 @@ ANNOTATIONS = {CILIUM: {"service.cilium.io/global": "true"}}
 """What an exported Service carries for a mesh."""
 
 MARKED_BY = "trafficfed.io/marked-by"
-"""Annotation on a Service that we put a mesh's words on: they are taken off when it is exported no more."""
+"""Annotation on a Service that we put words on: they are taken off when it is exported no more."""
+
+HASH_OF_MARKS = "trafficfed.io/marks"
+"""Annotation beside it: which words those are."""
 
 MARKS_MANAGER = f"{words.MANAGER}-marks"
 
@@ -117,13 +120,11 @@ def _endpoint(each: Slice, end: Stand, cluster: Cluster | None, weight: int | No
     return stated
 
 
-def marks(meshes: Iterable[str], owner: str) -> tuple[dict[str, str], dict[str, str]]:
+def marks(meshes: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Labels and annotations for exported Services; both are empty where no mesh wants any."""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     for mesh in sorted(meshes):
         labels |= LABELS.get(mesh, {})
         annotations |= ANNOTATIONS.get(mesh, {})
-    if labels or annotations:
-        annotations[MARKED_BY] = owner
     return labels, annotations

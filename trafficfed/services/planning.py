@@ -182,16 +182,18 @@ class Planner:
             yield from deletes(member.name, kind, there.get(kind.kind))
 
     def marking(self, member: Member, name: Name, exports: Mapping[str, Export]) -> Iterator[Step]:
-        """Words of meshes on the user's own Service, while it is exported."""
+        """On the user's own Service, while it is exported: words for meshes, and for a public name those of the export."""
         service = member.held_service(name)
-        if service is not None:
-            labels, annotations = (
-                meshes.marks(self._meshes, self._owner)
-                if member.name in exports
-                else (dict[str, str](), dict[str, str]())
-            )
-            if annotations or service.annotations.get(meshes.MARKED_BY) == self._owner:
-                yield from marking(member.name, service, labels, annotations)
+        if service is None:
+            return
+        declared = member.export(name) if member.name in exports else None
+        labels, annotations = meshes.marks(self._meshes if declared else ())
+        if declared is not None:
+            annotations |= dict(declared.public)
+        if labels or annotations:
+            annotations[meshes.MARKED_BY] = self._owner
+        if annotations or service.annotations.get(meshes.MARKED_BY) == self._owner:
+            yield from marking(member.name, service, labels, annotations)
 
     def _is_live(self, cluster: str) -> bool:
         return cluster in self._members and self._members[cluster].live

@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from trafficfed.crds.structs import Condition, LabelSelector
+from trafficfed.discovery.annotations import PREFIX, WRITTEN_BY_US
 from trafficfed.discovery.claims import created_s
 from trafficfed.kubernetes_api.wire import Wire
 from trafficfed.model import Value
@@ -18,7 +19,8 @@ FAMILIES = {"IPv4": "IPv4", "IPv6": "IPv6"}
 
 
 class Declared(Value, frozen=True, kw_only=True):
-    """A ServiceExport. ``labels`` and ``annotations`` are those that it wants on the import."""
+    """A ServiceExport. ``labels`` and ``annotations`` are those that it wants on the import, ``public`` are its own of
+    ours: the Service is given a public name by them."""
 
     uid: str
     created_s: float
@@ -26,6 +28,7 @@ class Declared(Value, frozen=True, kw_only=True):
     labels: tuple[tuple[str, str], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
     preference: Preference = Preference()
+    public: tuple[tuple[str, str], ...] = ()
     conditions: tuple[Condition, ...] = ()
     ending: bool = False
 
@@ -74,6 +77,7 @@ class _Meta(Wire, frozen=True):
     generation: int = 0
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
+    annotations: dict[str, str] | None = None
 
 
 class _ClusterSelector(Wire, frozen=True):
@@ -161,9 +165,14 @@ def read_export(body: bytes) -> Declared:
             selectors=tuple(each.property_selector for each in spec.cluster_selectors or ()),
             others=spec.cluster_selectors_fallback_policy != "None",
         ),
+        public=tuple(sorted((key, text) for key, text in (meta.annotations or {}).items() if _is_public(key))),
         conditions=(read.status.conditions if read.status else None) or (),
         ending=meta.deletion_timestamp is not None,
     )
+
+
+def _is_public(key: str) -> bool:
+    return key.startswith(PREFIX) and key not in WRITTEN_BY_US
 
 
 def read_service(body: bytes) -> Backing:

@@ -1,6 +1,7 @@
 """What has to be written in one member so that an import stands there as it should: by difference, only ours. Pure."""
 
 import contextlib
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from trafficfed.services import kinds as words
 from trafficfed.services.conditions import as_json
 from trafficfed.services.exports import ImportType
 from trafficfed.services.member import Held, Made
-from trafficfed.services.meshes import ISTIO_KINDS, MARKED_BY, MARKS_MANAGER
+from trafficfed.services.meshes import HASH_OF_MARKS, ISTIO_KINDS, MARKED_BY, MARKS_MANAGER
 from trafficfed.services.reading import Slice, covers, read_slice
 from trafficfed.services.wishes import Wish
 from trafficfed.unreadable import UNREADABLE
@@ -84,10 +85,12 @@ def removals(cluster: str, version: str, made: Made) -> Iterator[Step]:
 
 
 def marking(cluster: str, service: Held, labels: dict[str, str], annotations: dict[str, str]) -> Iterator[Step]:
-    """A mesh's words on a user's Service, or off it: nothing else of it is ours, and nobody's word is overruled."""
-    is_marked = MARKED_BY in service.annotations
+    """Our words on a user's Service, or off it: nothing else of it is ours, and nobody's word is overruled. Which words
+    they were is told by the value of the mark: what is not among them any more is given up."""
+    said = hashlib.sha256(orjson.dumps([labels, annotations], option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+    annotations = {**annotations, HASH_OF_MARKS: said} if annotations else annotations
     stands = labels.items() <= service.labels.items() and annotations.items() <= service.annotations.items()
-    if stands and bool(annotations) == is_marked:
+    if stands and bool(annotations) == (MARKED_BY in service.annotations):
         return
     metadata = {"namespace": service.namespace, "name": service.name, "labels": labels, "annotations": annotations}
     body = orjson.dumps({"apiVersion": "v1", "kind": "Service", "metadata": metadata})

@@ -9,10 +9,13 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from trafficfed.testing.apiservers import ApiError
 from trafficfed.testing.real_cluster import MERGE, RealCluster
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+ISTIO_SCRIPT = Path(__file__).parents[2] / "scripts" / "istio-definitions"
 Json = dict[str, Any]
 
 
@@ -46,6 +49,21 @@ def define_services(member: RealCluster) -> RealCluster:
     member.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     for plural in ("serviceexports", "serviceimports"):
         path = f"/apis/multicluster.x-k8s.io/v1beta1/{plural}"
+        member.processes[0].wait_until(functools.partial(serves, member, path))
+    return member
+
+
+def define_istio(member: RealCluster) -> RealCluster:
+    """Istio's own definitions of what is written for it, once they are served."""
+    printed = subprocess.run([ISTIO_SCRIPT], capture_output=True, text=True, check=True, timeout=300).stdout.strip()
+    documents = yaml.safe_load_all(Path(printed).read_text())
+    wanted = [
+        each for each in documents if each and each["spec"]["names"]["kind"] in ("ServiceEntry", "DestinationRule")
+    ]
+    member.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(wanted))
+    member.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    for plural in ("serviceentries", "destinationrules"):
+        path = f"/apis/networking.istio.io/v1/{plural}"
         member.processes[0].wait_until(functools.partial(serves, member, path))
     return member
 

@@ -99,6 +99,12 @@
   verbs: [list, watch]
 {{- end }}
 
+{{- define "trafficfed.rules.istio" -}}
+- apiGroups: [networking.istio.io]
+  resources: [serviceentries, destinationrules]
+  verbs: [list, watch, create, patch, delete]
+{{- end }}
+
 {{- define "trafficfed.rules.clusterset" -}}
 - apiGroups: [multicluster.x-k8s.io]
   resources: [serviceimports]
