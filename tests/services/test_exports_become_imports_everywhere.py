@@ -94,6 +94,28 @@ async def test_an_address_that_stands_in_two_slices_is_copied_once(make: Make) -
         assert world.imported("us") == {"eu": ["10.1.0.1", "10.1.0.2", "10.1.0.3"]}
 
 
+async def test_more_endpoints_than_a_slice_holds_stand_in_as_many_copies_as_there_are_slices(make: Make) -> None:
+    world = make()
+    world.export("eu", "web", *(f"10.1.{at // 250}.{at % 250}" for at in range(1000)))
+    world.write("eu", make_slice("web", "10.9.0.1", suffix="y"))
+    async with world.running():
+        assert len(world.imported("us")["eu"]) == 1001
+        assert sorted(len(each["endpoints"]) for each in world.all("us", "EndpointSlice")) == [1, 1000]
+
+
+async def test_ports_without_names_that_clash_leave_the_older_one_and_say_so(make: Make) -> None:
+    world = make()
+    world.export("eu", "web", "10.1.0.1", ports=[{"port": 80, "protocol": "TCP"}])
+    world.write("eu", make_slice("web", "10.1.0.1", ports=[{"port": 8080, "protocol": "TCP"}]))
+    async with world.running():
+        await asyncio.sleep(3)
+        world.export("us", "web", "10.2.0.1", ports=[{"port": 443, "protocol": "TCP"}])
+        await asyncio.sleep(2)
+        assert [each["port"] for each in spec(world)["ports"]] == [80]
+        assert world.condition("us", "Conflict") == ("True", "PortConflict")
+        assert world.imported("ap") == {"eu": ["10.1.0.1"]}
+
+
 async def test_un_exporting_takes_one_clusters_part_and_the_last_one_everything_of_ours(make: Make) -> None:
     world = make()
     world.export("eu", "web", "10.1.0.1")

@@ -109,6 +109,21 @@ async def test_a_cluster_nothing_of_which_answers_is_dead_for_services_without_a
         assert world.imported("ap", "internal") == {"eu": ["10.1.0.1"], "us": []}
 
 
+async def test_a_controller_that_just_began_takes_nobody_for_dead(make: Make) -> None:
+    """What it remembers of verdicts may be old, and it has not heard of any cluster yet."""
+    world = fleet(make, "internal")
+    async with world.running():
+        pass
+    world.restart()
+    judge(world, "web", eu=True, us=False)
+    world.see("us", Freshness.STALE, "not listed yet")
+    world.writes("ap")
+    async with world.running(2.0):
+        world.see("us")
+        await asyncio.sleep(60)
+        assert world.writes("ap") == []
+
+
 async def test_a_drained_clusters_endpoints_are_given_out_only_where_nothing_else_serves(make: Make) -> None:
     world = fleet(make)
     async with world.running():

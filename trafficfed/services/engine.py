@@ -50,7 +50,7 @@ class Engine:
         self._under_way: dict[Place, tuple[Step, ServiceKey, float]] = {}
         self._keys_of: dict[Place, ServiceKey] = {}
         self._troubled: dict[ServiceKey, set[Place]] = {}
-        self._planner = Planner(owner, clusters, known, meshes, self.members, self.troubles)
+        self._planner = Planner(owner, clusters, known, meshes, self.troubles)
         self._sourced = frozenset(known.sources)
 
     # ------------------------------------------------------------------ what comes in
@@ -95,7 +95,7 @@ class Engine:
                 member.uid, member.stranger = member.stranger, ""
                 anew.append(name)
             self._touch(name, member.settle(now_s, trusted=trusted), now_s)
-        dead, sourced = dead_clusters(self._known.rows), frozenset(self._known.sources)
+        dead, sourced = dead_clusters(self._known.rows, self._known.sources, now_s), frozenset(self._known.sources)
         if (dead, sourced) != (self._planner.dead, self._sourced):
             self._planner.dead, self._sourced = dead, sourced
             self.consider_all(now_s)

@@ -9,26 +9,29 @@ from collections.abc import Mapping, Sequence
 from trafficfed.model import (
     Cluster,
     Endpoint,
+    Freshness,
     GlobalService,
     OperatorControl,
     Row,
     ServiceKey,
+    Source,
     State,
     Value,
     Verdict,
 )
 from trafficfed.steering.decide import decide, given_out
 
+UNHEARD_S = 5.0
+"""A controller that just began has not heard of anybody yet."""
+
 
 class Offer(Value, frozen=True, kw_only=True):
-    """What one cluster brings: ``ready`` endpoints, by its own word, and whether that word is heard now.
-
-    ``tier`` says how much the importing cluster prefers it, 0 = most.
+    """What one cluster brings: ``ready`` endpoints, by its own word. ``tier`` says how much the importing cluster
+    prefers it, 0 = most.
     """
 
     cluster: str
     ready: int
-    reachable: bool = True
     tier: int = 0
 
 
@@ -43,8 +46,8 @@ def given(
 ) -> frozenset[str]:
     """The clusters whose endpoints may be given out, all of them where none serves.
 
-    ``row`` is the public name's, None where there is none. ``dead`` are clusters nothing of which passes any probe: the
-    only thing that is known of an unreachable cluster's service without a name of its own.
+    ``row`` is the public name's, None where there is none. ``dead`` are clusters that are not heard of, and nothing of
+    which passes any probe: the only thing that is known of their services without names of their own.
     """
     verdicts = tuple(_verdict(offer, row, dead) for offer in offers)
     endpoints = tuple(Endpoint(cluster=each.cluster, addresses=(each.cluster,), tier=each.tier) for each in offers)
@@ -59,7 +62,7 @@ def _verdict(offer: Offer, row: Row | None, dead: frozenset[str]) -> Verdict:
     if probed:
         serves, reason = any(probed), "Probes"
     else:
-        serves, reason = offer.reachable or offer.cluster not in dead, "Readiness"
+        serves, reason = offer.cluster not in dead, "Readiness"
     serving = serves and offer.ready > 0
     state = State.SERVING if serving else State.NOT_SERVING
     return Verdict(
@@ -67,11 +70,20 @@ def _verdict(offer: Offer, row: Row | None, dead: frozenset[str]) -> Verdict:
     )
 
 
-def dead_clusters(rows: Mapping[ServiceKey, Row]) -> frozenset[str]:
-    """Clusters that have public endpoints, none of which serves by its verdict."""
+def dead_clusters(rows: Mapping[ServiceKey, Row], sources: Mapping[str, Source], now_s: float) -> frozenset[str]:
+    """Clusters whose API server was not heard of for a while, and none of whose public endpoints serves by its verdict.
+    Where it is heard of, it says itself which endpoints are ready."""
     serving: dict[str, bool] = {}
     for row in rows.values():
         for verdict in row.verdicts:
             if verdict.state is not State.UNKNOWN:
                 serving[verdict.cluster] = serving.get(verdict.cluster, False) or verdict.serving
-    return frozenset(cluster for cluster, some in serving.items() if not some)
+    return frozenset(
+        cluster for cluster, some in serving.items() if not some and _is_unheard(sources.get(cluster), now_s)
+    )
+
+
+def _is_unheard(source: Source | None, now_s: float) -> bool:
+    if source is None or source.freshness is Freshness.FRESH:
+        return source is None
+    return now_s - source.since_s >= UNHEARD_S

@@ -34,7 +34,7 @@ FAMILY = "IPFamil"
 
 
 class Planner:
-    """``dead`` are clusters nothing of which passes any probe."""
+    """``dead`` are clusters that are not heard of, and nothing of which passes any probe."""
 
     def __init__(
         self,
@@ -42,12 +42,11 @@ class Planner:
         clusters: Mapping[str, Cluster],
         known: Known,
         wanted: frozenset[str],
-        members: Mapping[str, Member],
         troubles: Troubles,
     ) -> None:
         """``wanted`` are the meshes that are told."""
         self._owner, self._clusters, self._known, self._meshes = owner, clusters, known, wanted
-        self._members, self._troubles = members, troubles
+        self._troubles = troubles
         self.dead: frozenset[str] = frozenset()
 
     def steps(
@@ -150,7 +149,6 @@ class Planner:
             Offer(
                 cluster=each.cluster,
                 ready=_ready(each),
-                reachable=self._is_live(each.cluster),
                 tier=ranks[each.cluster],
             )
             for each in found
@@ -182,7 +180,7 @@ class Planner:
             yield from deletes(member.name, kind, there.get(kind.kind))
 
     def marking(self, member: Member, name: Name, exports: Mapping[str, Export]) -> Iterator[Step]:
-        """On the user's own Service, while it is exported: words for meshes, and for a public name those of the export."""
+        """On the user's own Service, while it is exported: words for meshes, and the export's own for a public name."""
         service = member.held_service(name)
         if service is None:
             return
@@ -194,9 +192,6 @@ class Planner:
             annotations[meshes.MARKED_BY] = self._owner
         if annotations or service.annotations.get(meshes.MARKED_BY) == self._owner:
             yield from marking(member.name, service, labels, annotations)
-
-    def _is_live(self, cluster: str) -> bool:
-        return cluster in self._members and self._members[cluster].live
 
     def _import_status(
         self, member: Member, type: ImportType, made: Made, clusters: Iterable[str], now_s: float

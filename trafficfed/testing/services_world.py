@@ -107,7 +107,9 @@ class ServicesWorld:
     def see(self, name: str, freshness: Freshness = Freshness.FRESH, reason: str = "") -> None:
         """The table sees a member as it is now."""
         uid = self.servers[name].cluster.uid
-        self.sources[name] = Source(cluster=name, uid=uid, freshness=freshness, reason=reason)
+        self.sources[name] = Source(
+            cluster=name, uid=uid, freshness=freshness, reason=reason, since_s=self.clock.now_s()
+        )
 
     @cached_property
     def services(self) -> MultiClusterServices:
