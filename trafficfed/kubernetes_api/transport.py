@@ -26,6 +26,8 @@ NO_PARAMS: Params = MappingProxyType({})
 CONNECT_S = 10.0
 # A page of 500 large objects over a slow line takes a few seconds; a stopped server would take forever.
 ANSWER_S = 60.0
+# Connections that are cut short, amid a handshake too, end within the event loop's next turns.
+CLOSING_TURNS = 3
 # Unacknowledged data for this long ends a connection whose other side is gone (tcp(7), TCP_USER_TIMEOUT).
 UNACKNOWLEDGED_MS = 30_000
 
@@ -129,6 +131,8 @@ class Transport:
 
     async def close(self) -> None:
         await self._session.close()
+        for _ in range(CLOSING_TURNS):
+            await asyncio.sleep(0)
 
     async def _opened(
         self, method: str, path: str, params: Params, body: bytes | None, headers: Mapping[str, str]
