@@ -43,6 +43,20 @@ async def test_the_second_run_writes_nothing(make: Make) -> None:
         assert [world.writes(at) for at in world.servers] == [[], [], []]
 
 
+@pytest.mark.parametrize("slow", ["ap", "eu", "us"])
+async def test_the_second_run_writes_nothing_whoever_is_seen_last(make: Make, slow: str) -> None:
+    """While a cluster is not seen yet its copies are what is known of it."""
+    world = fleet(make)
+    async with world.running():
+        pass
+    world.restart()
+    world.servers[slow].faults.latency_s = 1.0
+    for at in world.servers:
+        world.writes(at)
+    async with world.running(60):
+        assert [world.writes(at) for at in world.servers] == [[], [], []]
+
+
 @pytest.mark.parametrize("moment_s", [0.005, 0.02, 0.035, 0.05, 0.065, 0.08, 0.1, 0.12, 0.15, 0.2, 0.3])
 async def test_killed_between_any_two_writes_the_next_process_finishes_it(make: Make, moment_s: float) -> None:
     world = fleet(make)

@@ -98,13 +98,9 @@ def _named(name: str) -> str:
 def _endpoints(sources: list[Source], clusters: Mapping[str, Cluster], weights: Mapping[str, int]) -> Iterator[Json]:
     """Those that are given out; all of them where none is, as everywhere."""
     found = [(source, each, end) for source in sources for each in source.slices for end in each.endpoints]
-    given = [(source, each, end) for source, each, end in found if source.given and _is_ready(source, end)]
+    given = [(source, each, end) for source, each, end in found if source.given and end.ready]
     for source, each, end in given or found:
         yield _endpoint(each, end, clusters.get(source.cluster), weights.get(source.cluster))
-
-
-def _is_ready(source: Source, end: Stand) -> bool:
-    return end.serving and not end.terminating if source.copied else end.ready
 
 
 def _endpoint(each: Slice, end: Stand, cluster: Cluster | None, weight: int | None) -> Json:

@@ -220,11 +220,4 @@ class Planner:
 
 def _ready(source: wishes.Source) -> int:
     """Endpoints that their own cluster would send clients to."""
-    return len(
-        {
-            end.address
-            for each in source.slices
-            for end in each.endpoints
-            if (end.serving and not end.terminating if source.copied else end.ready)
-        }
-    )
+    return len({end.address for each in source.slices for end in each.endpoints if end.ready})

@@ -233,6 +233,12 @@ def read_slice(name: str, body: bytes) -> Slice:
     return with_endpoints(found, tuple(_stand(each) for each in read.endpoints or () if each.addresses))
 
 
+def given_back(copy: Slice) -> Slice:
+    """A copy as its original was when it was last seen: ``ready`` may have been taken from it since."""
+    endpoints = (replace(each, ready=each.serving and not each.terminating) for each in copy.endpoints)
+    return with_endpoints(copy, tuple(endpoints))
+
+
 def with_endpoints(found: Slice, endpoints: tuple[Stand, ...]) -> Slice:
     """The same slice with these."""
     digest = hashlib.sha256(msgspec.json.encode((found.address_type, endpoints))).hexdigest()[:16]

@@ -17,7 +17,7 @@ from trafficfed.services.conditions import as_json
 from trafficfed.services.exports import ImportType
 from trafficfed.services.member import Held, Made
 from trafficfed.services.meshes import HASH_OF_MARKS, ISTIO_KINDS, MARKED_BY, MARKS_MANAGER
-from trafficfed.services.reading import Slice, covers, read_slice
+from trafficfed.services.reading import Slice, covers, given_back, read_slice
 from trafficfed.services.wishes import Wish
 from trafficfed.unreadable import UNREADABLE
 
@@ -242,12 +242,12 @@ def addresses_of(held: Held | None) -> tuple[str, ...]:
 
 
 def copies_of(made: Made, cluster: str) -> tuple[Slice, ...]:
-    """The copies of one cluster's slices, as far as they can be read."""
+    """The copies of one cluster's slices, as far as they can be read, ready as their own cluster would have them."""
     found = []
     for held in made.slices.values():
         if held.labels.get(words.SOURCE_CLUSTER) == cluster:
             with contextlib.suppress(*UNREADABLE):
-                found.append(read_slice(held.name, held.body))
+                found.append(given_back(read_slice(held.name, held.body)))
     return tuple(sorted(found, key=lambda each: each.name))
 
 

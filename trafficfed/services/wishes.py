@@ -128,7 +128,7 @@ def slice_wishes(
                     SLICE,
                     namespace,
                     copy,
-                    _hash([each.digest, metadata, list(map(_slice_port, ports)), source.given, source.copied]),
+                    _hash([each.digest, metadata, list(map(_slice_port, ports)), source.given]),
                     partial(_slice_content, each, ports, source, metadata),
                     has_source=not source.copied,
                 )
@@ -184,8 +184,7 @@ def _kept(original: Slice, source: Source) -> tuple[SlicePort, ...] | None:
 def _endpoint(each: Stand, source: Source) -> Json:
     """``ready`` is what takes an endpoint out; ``serving`` stays what its own cluster says, so that a copy alone tells
     how to bring it back."""
-    ready = each.serving and not each.terminating if source.copied else each.ready
-    conditions = {"ready": ready and source.given, "serving": each.serving, "terminating": each.terminating}
+    conditions = {"ready": each.ready and source.given, "serving": each.serving, "terminating": each.terminating}
     stated: Json = {"addresses": [each.address], "conditions": conditions}
     if each.hostname:
         stated["hostname"] = each.hostname
