@@ -1,6 +1,7 @@
 """One API server over HTTP: requests with a deadline, streams as lines, every failure mapped once."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import ssl
@@ -9,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Protocol, TypeVar
+from weakref import WeakSet
 
 import aiohttp
 import msgspec
@@ -26,7 +28,6 @@ NO_PARAMS: Params = MappingProxyType({})
 CONNECT_S = 10.0
 # A page of 500 large objects over a slow line takes a few seconds; a stopped server would take forever.
 ANSWER_S = 60.0
-# Connections that are cut short, amid a handshake too, end within the event loop's next turns.
 CLOSING_TURNS = 3
 # Unacknowledged data for this long ends a connection whose other side is gone (tcp(7), TCP_USER_TIMEOUT).
 UNACKNOWLEDGED_MS = 30_000
@@ -85,8 +86,9 @@ class Transport:
         self._certified = certified
         self._connection: object = None
         self._certificate_ends_s: float | None = None
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, socket_factory=_keepalive_socket),
+            connector=aiohttp.TCPConnector(limit=0, socket_factory=self._socket),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
             headers={"Accept": "application/json", "User-Agent": "trafficfed", **dict(credentials.headers)},
         )
@@ -130,9 +132,18 @@ class Transport:
             response.close()
 
     async def close(self) -> None:
+        """Nothing is open afterwards: a TLS goodbye amid an answer would wait 30 s for a server that has stopped."""
         await self._session.close()
-        for _ in range(CLOSING_TURNS):
-            await asyncio.sleep(0)
+        await _turns()
+        for left in [each for each in self._sockets if each.fileno() >= 0]:
+            with contextlib.suppress(OSError):
+                left.shutdown(socket.SHUT_RDWR)
+        await _turns()
+
+    def _socket(self, address: AddrInfoType) -> socket.socket:
+        made = _keepalive_socket(address)
+        self._sockets.add(made)
+        return made
 
     async def _opened(
         self, method: str, path: str, params: Params, body: bytes | None, headers: Mapping[str, str]
@@ -209,6 +220,12 @@ class Transport:
             raise Transient(f"cannot connect to {server}: no answer in {CONNECT_S:.0f} s") from error
         except (aiohttp.ClientError, ConnectionError) as error:
             raise Transient(f"the connection to {server} broke off ({type(error).__name__})") from error
+
+
+async def _turns() -> None:
+    """Connections that are cut end within the event loop's next turns."""
+    for _ in range(CLOSING_TURNS):
+        await asyncio.sleep(0)
 
 
 def _keepalive_socket(address: AddrInfoType) -> socket.socket:
