@@ -9,6 +9,7 @@ from trafficfed.discovery.healthcheck_url import parse_health_check
 from trafficfed.errors import ConfigError
 from trafficfed.model import HealthCheck
 from trafficfed.propagation.portable import HASH_ANNOTATION
+from trafficfed.services.meshes import HASH_OF_MARKS, MARKED_BY
 
 
 def read(**annotations: str) -> Stated:
@@ -280,8 +281,9 @@ def test_no_text_whatsoever_raises_or_vanishes(annotations: dict[str, str]) -> N
     assert {key for key, is_taken in taken.items() if is_taken} | refused == set(annotations)
 
 
-def test_what_propagation_writes_on_its_copies_is_no_users_word() -> None:
-    assert {HASH_ANNOTATION} == WRITTEN_BY_US
+def test_what_propagation_and_exports_write_is_no_users_word() -> None:
+    assert {HASH_ANNOTATION, MARKED_BY, HASH_OF_MARKS} == WRITTEN_BY_US
+    assert read_annotations(dict.fromkeys(WRITTEN_BY_US, "x")) is None
     assert read_annotations({HASH_ANNOTATION: "0123"}) is None
     stated = read_annotations({HASH_ANNOTATION: "0123", f"{PREFIX}ttl": "60"})
     assert stated is not None
