@@ -22,6 +22,9 @@ from trafficfed.services.planning import Planner
 from trafficfed.services.steps import APPLY, DELETE, Step, says
 from trafficfed.unreadable import UNREADABLE
 
+AT_ONCE = 8
+"""Services looked at in one turn, some milliseconds each where many clusters export them."""
+
 FOREIGN = Failure(
     reason="ForeignImport", message="a ServiceImport of this name stands there that is not ours", person=True
 )
@@ -122,7 +125,8 @@ class Engine:
         key, since_s = self._ended(step)
         self.troubles.over(step.place)
         member = self.members[step.cluster]
-        names = member.put(step.kind, answer) if step.verb != DELETE else self._gone(step)
+        ours = step.verb == APPLY and step.manager == words.MANAGER
+        names = self._gone(step) if step.verb == DELETE else member.put(step.kind, answer, step.hash if ours else "")
         self._touch(step.cluster, names, now_s)
         self._due.setdefault(key, now_s)
         return since_s
@@ -174,8 +178,8 @@ class Engine:
         """When to look again, if nothing happens until then."""
         return self.troubles.next_s
 
-    def turn(self, now_s: float, most: int = 50) -> list[Step]:
-        """The steps that are due, of at most so many Services."""
+    def turn(self, now_s: float, most: int = AT_ONCE) -> list[Step]:
+        """The steps that are due, of at most so many Services: everything else waits meanwhile."""
         for place in self.troubles.due(now_s):
             if (key := self._keys_of.get(place)) is not None:
                 self._due.setdefault(key, now_s)

@@ -168,13 +168,18 @@ class Member:
         gone = [key for key in self._missing if now_s - (self._held[key].missing_since_s or 0.0) >= SETTLE_S]
         return {name for key in gone for name in self._drop(key)}
 
-    def put(self, kind: TemplateKind, answer: bytes) -> set[Name]:
-        """What the API server says stands there after a write of ours."""
+    def put(self, kind: TemplateKind, answer: bytes, hash: str = "") -> set[Name]:
+        """What the API server says stands there after a write of ours; ``hash`` is of the wish that it took. What an
+        admission webhook has made of it is not fought over."""
         try:
             found = msgspec.json.decode(answer, type=_Answer)
         except UNREADABLE:
             return set()
-        return self._put(kind.kind, Foreign(found.metadata, answer))
+        changed = self._put(kind.kind, Foreign(found.metadata, answer))
+        held = self._held.get((kind.kind, found.metadata.namespace, found.metadata.name))
+        if hash and held is not None and str(held.revision) == found.metadata.resource_version:
+            held.matched = hash
+        return changed
 
     def gone(self, kind: TemplateKind, namespace: str, name: str, uid: str) -> set[Name]:
         """It was deleted, or was not there."""

@@ -28,6 +28,7 @@ from trafficfed.services.steps import (
     sources_of,
     told_by,
 )
+from trafficfed.unreadable import UNREADABLE
 
 FAMILY = "IPFamil"
 """What API servers say where a Service wants an address family that the cluster does not have."""
@@ -184,7 +185,12 @@ class Planner:
         service = member.held_service(name)
         if service is None:
             return
-        declared = member.export(name) if member.name in exports else None
+        try:
+            declared = member.export(name) if member.exports(name) else None
+        except UNREADABLE:
+            return  # it is there, and nothing is concluded from it
+        if member.name not in exports:
+            declared = None
         labels, annotations = meshes.marks(self._meshes if declared else ())
         if declared is not None:
             annotations |= dict(declared.public)

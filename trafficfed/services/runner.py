@@ -27,6 +27,9 @@ from trafficfed.services.writer import StepWriter
 LONGEST_NAP_S = 5.0
 """Whether a member is another one by now, or is trusted again, is told by the table, which wakes nobody here."""
 
+IDENTIFY_S = 0.5
+"""After verdicts or clusters changed: to find who is dead all verdicts are looked at."""
+
 MOST_REFUSALS = 50
 """What a page of text can hold."""
 
@@ -52,6 +55,7 @@ class MultiClusterServices:
         self._links: dict[str, MemberLink] = {}
         self._wake = asyncio.Event()
         self._said: dict[str, str] = {}
+        self._identified_s, self._judged = 0.0, True
         self._log = logging.getLogger(__name__)
         self.listener: Listener = _nobody
 
@@ -111,6 +115,7 @@ class MultiClusterServices:
             self._engine = None
 
     async def _run(self) -> None:
+        self._identified_s, self._judged = 0.0, True
         engine = self._engine = Engine(self._owner, self._clusters, self._known, self._meshes)
         self._links = {
             name: MemberLink(
@@ -134,8 +139,10 @@ class MultiClusterServices:
         while True:
             await self._nap(engine)
             now_s = self._clock.now_s()
-            for name in engine.identify(now_s):
-                self._links[name].begin_again()
+            if now_s - self._identified_s >= (IDENTIFY_S if self._judged else LONGEST_NAP_S):
+                self._identified_s, self._judged = now_s, False
+                for name in engine.identify(now_s):
+                    self._links[name].begin_again()
             self._tell()
             for step in engine.turn(now_s):
                 self._links[step.cluster].writer.submit(step)
@@ -146,7 +153,8 @@ class MultiClusterServices:
     async def _nap(self, engine: Engine) -> None:
         """Until there is news, or time alone may change something."""
         next_s = engine.next_s
-        wait_s = LONGEST_NAP_S if next_s is None else min(LONGEST_NAP_S, max(0.0, next_s - self._clock.now_s()))
+        longest_s = IDENTIFY_S if self._judged else LONGEST_NAP_S
+        wait_s = longest_s if next_s is None else min(longest_s, max(0.0, next_s - self._clock.now_s()))
         try:
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
@@ -173,6 +181,7 @@ class MultiClusterServices:
         if self._engine is None:
             return
         now_s = self._clock.now_s()
+        self._judged = self._judged or isinstance(event, VerdictChanged | ClusterChanged)
         match event:
             case VerdictChanged():
                 self._engine.consider((event.service,), now_s)

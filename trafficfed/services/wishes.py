@@ -9,7 +9,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
@@ -62,6 +62,7 @@ class Source(Value, frozen=True, kw_only=True):
     copied: bool = False
 
 
+@lru_cache(maxsize=10_000)
 def derived_name(namespace: str, name: str) -> str:
     """The derived Service's name: ``derived-`` and ten characters of the lower-case base32hex SHA-256 of
     namespace/name, as the reference implementation of the standard has it.
