@@ -19,6 +19,7 @@ from trafficfed.observe.metrics import Gauges, Metrics
 from trafficfed.observe.outlets import of_outlets
 from trafficfed.observe.propagation_metrics import PropagationMetrics
 from trafficfed.observe.services_metrics import ServicesMetrics
+from trafficfed.observe.step_metrics import StepMetrics
 from trafficfed.observe.totals import Totals
 from trafficfed.observe.views import LeadershipView, VantageView
 from trafficfed.testing.idle_propagation import Idle
@@ -91,17 +92,20 @@ def of_several_controllers() -> Iterator[Described]:
     yield from map(_exposed, metrics.collect())
 
 
+def _of_steps(ends: StepMetrics) -> Iterator[Described]:
+    for collector in (ends.steps, ends.delay):
+        yield from (_exposed(each, tuple(collector._labelnames)) for each in collector.collect())
+
+
 def of_propagation() -> Iterator[Described]:
     metrics = PropagationMetrics(CollectorRegistry(), Idle())
-    for collector in (metrics.steps, metrics.delay):
-        yield from (_exposed(each, tuple(collector._labelnames)) for each in collector.collect())
+    yield from _of_steps(metrics.ends)
     yield from map(_exposed, metrics.collect())
 
 
 def of_services() -> Iterator[Described]:
     metrics = ServicesMetrics(CollectorRegistry(), IdleServices())
-    for collector in (metrics.steps, metrics.delay):
-        yield from (_exposed(each, tuple(collector._labelnames)) for each in collector.collect())
+    yield from _of_steps(metrics.ends)
     yield from map(_exposed, metrics.collect())
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from trafficfed.model import Cluster
 from trafficfed.services.exports import Common, Merged, Port
-from trafficfed.services.meshes import API_VERSION, istio_wishes
+from trafficfed.services.meshes import ISTIO_KINDS, istio_wishes
 from trafficfed.services.reading import Slice, SlicePort, Stand
 from trafficfed.services.wishes import Source
 from trafficfed.testing.clusters import ClusterFarm, RealCluster
@@ -46,8 +46,7 @@ def written() -> list[Json]:
 def test_the_api_server_takes_it_strictly_and_keeps_every_field(cluster: RealCluster, number: int) -> None:
     wanted = written()[number]
     cluster.kubectl("apply", "--server-side", "--validate=strict", "-f", "-", stdin=yaml.safe_dump(wanted))
-    plural = f"{'serviceentries' if number == 0 else 'destinationrules'}"
-    path = f"/apis/{API_VERSION}/namespaces/shop/{plural}/{wanted['metadata']['name']}"
+    path = ISTIO_KINDS[number].path("shop", wanted["metadata"]["name"])
     assert cluster.admin.request("GET", path)["spec"] == wanted["spec"]
 
 

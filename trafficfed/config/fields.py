@@ -135,6 +135,12 @@ Count = Annotated[int, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 
 
+def check_one_way_in(in_cluster: bool, *kubeconfig: str | None) -> None:
+    """Raises ValueError where an API server is to be reached both from inside and by a kubeconfig."""
+    if in_cluster and any(kubeconfig):
+        raise ValueError("has both in-cluster and a kubeconfig; keep the one that reaches it")
+
+
 class Empty(NamedTuple):
     """Beside a field whose default has no value of its own: the word for it in the reference."""
 

@@ -17,6 +17,7 @@ from trafficfed.config.fields import (
     Listen,
     Section,
     Text,
+    check_one_way_in,
 )
 from trafficfed.config.settings import read_key
 from trafficfed.model import RecordSet
@@ -99,8 +100,7 @@ class ClusterSetSection(Section):
 
     @model_validator(mode="after")
     def one_way_in(self) -> "ClusterSetSection":
-        if self.in_cluster and (self.kubeconfig or self.context):
-            raise ValueError("has both in-cluster and a kubeconfig; keep the one that reaches it")
+        check_one_way_in(self.in_cluster, self.kubeconfig, self.context)
         return self
 
 

@@ -18,6 +18,7 @@ from trafficfed.config.fields import (
     Listen,
     Section,
     Text,
+    check_one_way_in,
 )
 from trafficfed.config.leadership_section import LeadershipSection, RemoteVantageSection
 from trafficfed.config.nameserver_section import NameServerSection
@@ -87,8 +88,7 @@ class ClusterSection(Section):
 
     @model_validator(mode="after")
     def one_way_in(self) -> "ClusterSection":
-        if self.in_cluster and (self.kubeconfig or self.context):
-            raise ValueError("has both in-cluster and a kubeconfig; keep the one that reaches it")
+        check_one_way_in(self.in_cluster, self.kubeconfig, self.context)
         if (self.latitude is None) != (self.longitude is None):
             raise ValueError("has only one of latitude and longitude; write both or none")
         return self
@@ -257,8 +257,7 @@ class HubSection(Section):
 
     @model_validator(mode="after")
     def one_way_in(self) -> "HubSection":
-        if self.in_cluster and (self.kubeconfig or self.context):
-            raise ValueError("has both in-cluster and a kubeconfig; keep the one that reaches it")
+        check_one_way_in(self.in_cluster, self.kubeconfig, self.context)
         return self
 
 

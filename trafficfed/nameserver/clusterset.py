@@ -20,14 +20,14 @@ from trafficfed.kubernetes_api.transport import Transport
 from trafficfed.kubernetes_api.usable import usable
 from trafficfed.kubernetes_api.wire import Event, Foreign, Listed, Lost, Removed, Resumed, Upserted, Watched, Wire
 from trafficfed.model import RecordSet
-from trafficfed.nameserver.clusterset_names import VERSION, ZONE, Import, Names, Standing, Vicinity
+from trafficfed.nameserver.clusterset_names import VERSION, Import, Names, Standing, Vicinity
 from trafficfed.nameserver.index import Index
 from trafficfed.nameserver.settings import ClusterSetSettings, ServedZone
 from trafficfed.ports import Clock
 from trafficfed.propagation.follow import Followed, follow
 from trafficfed.propagation.objects import TemplateKind
-from trafficfed.services.kinds import IMPORT, SERVICE_NAME, SLICE, SOURCE_CLUSTER, imports
-from trafficfed.services.reading import read_slice
+from trafficfed.services.kinds import CLUSTERSET, IMPORT, SERVICE_NAME, SLICE, SOURCE_CLUSTER, imports
+from trafficfed.services.reading import FAMILIES, read_slice
 from trafficfed.services.version import standard_version
 from trafficfed.unreadable import UNREADABLE
 
@@ -37,9 +37,9 @@ NEGATIVE_TTL_S = 5
 def served_zone() -> ServedZone:
     """The zone of the clusterset. It has no delegation: resolvers inside forward to whoever answers it."""
     return ServedZone(
-        name=ZONE,
-        nameservers=(f"ns.dns.{ZONE}",),
-        mailbox=f"hostmaster@{ZONE}",
+        name=CLUSTERSET,
+        nameservers=(f"ns.dns.{CLUSTERSET}",),
+        mailbox=f"hostmaster@{CLUSTERSET}",
         records=(VERSION,),
         ttl=NEGATIVE_TTL_S,
         negative_ttl=NEGATIVE_TTL_S,
@@ -82,7 +82,7 @@ def read_endpoints(found: Foreign) -> tuple[Standing, ...]:
     return tuple(
         Standing(cluster=cluster, address=each.address, hostname=each.hostname, zone=each.zone, ports=ports)
         for each in read.endpoints
-        if each.ready and read.address_type in ("IPv4", "IPv6")
+        if each.ready and read.address_type in FAMILIES
     )
 
 

@@ -9,9 +9,9 @@ import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 
 from trafficfed.model import RecordSet, Value
+from trafficfed.services.kinds import CLUSTERSET, host_of
 
-ZONE = "clusterset.local"
-VERSION = RecordSet(name=f"dns-version.{ZONE}", type="TXT", ttl=5, values=('"1.0.0"',))
+VERSION = RecordSet(name=f"dns-version.{CLUSTERSET}", type="TXT", ttl=5, values=('"1.0.0"',))
 TTL_S = 5
 """What CoreDNS gives names of Services: endpoints come and go."""
 
@@ -27,7 +27,7 @@ class Import(Value, frozen=True, kw_only=True):
 
     @property
     def host(self) -> str:
-        return f"{self.name}.{self.namespace}.svc.{ZONE}"
+        return host_of(self.namespace, self.name)
 
 
 class Standing(Value, frozen=True, kw_only=True):

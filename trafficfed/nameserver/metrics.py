@@ -38,45 +38,8 @@ class Collector:
             ("unreadable_places", "Lookups at which the place database proved damaged.", now.unreadable_places),
         ):
             yield CounterMetricFamily(f"trafficfed_nameserver_{name}", text, value=count)
-        for name, text, value in (
-            ("tcp_connections", "Open TCP connections.", now.connections),
-            ("feed_connected", "1 while it follows a controller.", bool(now.followed)),
-            (
-                "highest_term",
-                "Highest term it ever saw; above table_term while a new leader's table has not arrived.",
-                now.highest_term,
-            ),
-            (
-                "overlaid_services",
-                "Services answered by verdicts that were made without a leader. Alert when it stays above 0.",
-                now.overlaid,
-            ),
-            ("serving", "1 while it answers from the table, 0 while it answers SERVFAIL. Alert on 0.", now.serving),
-            (
-                "inside_sources_ratio",
-                (
-                    "Share of the clients located by their own address whose address is private, of the newest 100 "
-                    "samples. Near 1 it sees nodes."
-                ),
-                now.inside_ratio,
-            ),
-            ("table_term", "Its term.", now.term),
-            ("table_generation", "The table in use; the zones' serial.", now.generation),
-            ("table_services", "Services in it.", now.services),
-            (
-                "table_age_seconds",
-                "Since a leader, or who relays it, last confirmed the table. Alert when it grows.",
-                now.table_age_s,
-            ),
-        ):
+        for name, text, value in _gauges(now):
             yield GaugeMetricFamily(f"trafficfed_nameserver_{name}", text, value=float(value))
-        if now.clusterset is not None:
-            live, services = now.clusterset
-            for name, text, value in (
-                ("clusterset_live", "1 while the imports of its cluster are followed. Alert on 0.", float(live)),
-                ("clusterset_imports", "Services that it answers in clusterset.local.", float(services)),
-            ):
-                yield GaugeMetricFamily(f"trafficfed_nameserver_{name}", text, value=value)
         yield _one_of("followed", "1 at the controller whose table it takes.", "controller", now.feeds, now.followed)
         yield _one_of(
             "standing",
@@ -88,6 +51,45 @@ class Collector:
             tuple(Standing),
             now.standing,
         )
+
+
+def _gauges(now: Numbers) -> Iterator[tuple[str, str, float]]:
+    """Name, meaning and value of those that have no labels."""
+    yield from (
+        ("tcp_connections", "Open TCP connections.", now.connections),
+        ("feed_connected", "1 while it follows a controller.", bool(now.followed)),
+        (
+            "highest_term",
+            "Highest term it ever saw; above table_term while a new leader's table has not arrived.",
+            now.highest_term,
+        ),
+        (
+            "overlaid_services",
+            "Services answered by verdicts that were made without a leader. Alert when it stays above 0.",
+            now.overlaid,
+        ),
+        ("serving", "1 while it answers from the table, 0 while it answers SERVFAIL. Alert on 0.", now.serving),
+        (
+            "inside_sources_ratio",
+            (
+                "Share of the clients located by their own address whose address is private, of the newest 100 "
+                "samples. Near 1 it sees nodes."
+            ),
+            now.inside_ratio,
+        ),
+        ("table_term", "Its term.", now.term),
+        ("table_generation", "The table in use; the zones' serial.", now.generation),
+        ("table_services", "Services in it.", now.services),
+        (
+            "table_age_seconds",
+            "Since a leader, or who relays it, last confirmed the table. Alert when it grows.",
+            now.table_age_s,
+        ),
+    )
+    if now.clusterset is not None:
+        live, services = now.clusterset
+        yield "clusterset_live", "1 while the imports of its cluster are followed. Alert on 0.", live
+        yield "clusterset_imports", "Services that it answers in clusterset.local.", services
 
 
 def _asked(asked: Iterable[Asked]) -> CounterMetricFamily:

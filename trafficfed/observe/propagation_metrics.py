@@ -6,14 +6,12 @@ Steps are counted as they end; how copies stand, and how the hub and the members
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from trafficfed.model import Freshness
-from trafficfed.propagation.outcome import DONE, Ended, Listener
-
-# An edit is in a near member within some 15 ms; a burst, a far member and one that comes back take longer.
-APPLIED_S = (0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0)
+from trafficfed.observe.step_metrics import StepMetrics
+from trafficfed.propagation.outcome import Listener
 
 
 class Shown(Protocol):
@@ -42,27 +40,14 @@ class PropagationMetrics:
 
     def __init__(self, registry: CollectorRegistry, shown: Shown) -> None:
         self._shown = shown
-        self.steps = Counter(
-            "trafficfed_propagation_steps",
+        self.ends = StepMetrics(
+            registry,
+            "propagation",
             "Steps apply, delete and release: Done, Absent, or the reason why not.",
-            ("cluster", "step", "outcome"),
-            registry=registry,
-        )
-        self.delay = Histogram(
-            "trafficfed_propagation_event_to_applied_seconds",
             "From the hub's event to the member's word that it is applied, repetitions included.",
-            ("cluster",),
-            buckets=APPLIED_S,
-            registry=registry,
         )
         registry.register(self)
-        shown.listener = self.ended
-
-    def ended(self, ended: Ended) -> None:
-        """One step ended."""
-        self.steps.labels(ended.cluster, ended.step, ended.outcome).inc()
-        if ended.outcome == DONE and ended.since_event_s is not None:
-            self.delay.labels(ended.cluster).observe(ended.since_event_s)
+        shown.listener = self.ends.ended
 
     def collect(self) -> Iterator[Metric]:
         """What is read at a scrape."""

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from trafficfed.observe.propagation_metrics import APPLIED_S
-from trafficfed.propagation.outcome import DONE, Ended, Listener
+from trafficfed.observe.step_metrics import StepMetrics
+from trafficfed.propagation.outcome import Listener
 
 
 class Shown(Protocol):
@@ -33,27 +33,14 @@ class ServicesMetrics:
 
     def __init__(self, registry: CollectorRegistry, shown: Shown) -> None:
         self._shown = shown
-        self.steps = Counter(
-            "trafficfed_services_steps",
+        self.ends = StepMetrics(
+            registry,
+            "services",
             "Steps apply, status and delete in a member: Done, Absent, or the reason why not.",
-            ("cluster", "step", "outcome"),
-            registry=registry,
-        )
-        self.delay = Histogram(
-            "trafficfed_services_event_to_applied_seconds",
             "From the event in one member to another member's word that what follows stands there.",
-            ("cluster",),
-            buckets=APPLIED_S,
-            registry=registry,
         )
         registry.register(self)
-        shown.listener = self.ended
-
-    def ended(self, ended: Ended) -> None:
-        """One step ended."""
-        self.steps.labels(ended.cluster, ended.step, ended.outcome).inc()
-        if ended.outcome == DONE and ended.since_event_s is not None:
-            self.delay.labels(ended.cluster).observe(ended.since_event_s)
+        shown.listener = self.ends.ended
 
     def collect(self) -> Iterator[Metric]:
         """What is read at a scrape."""

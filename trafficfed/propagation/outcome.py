@@ -23,6 +23,10 @@ class Ended(Value, frozen=True, kw_only=True):
 Listener = Callable[[Ended], None]
 
 
+def nobody(ended: Ended) -> None:
+    """Where nobody counts."""
+
+
 def step_of(deed: Deed) -> str:
     """``apply``, ``delete`` or ``release``."""
     return "apply" if isinstance(deed, Apply) else "delete" if isinstance(deed, Delete) else "release"

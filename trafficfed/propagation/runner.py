@@ -28,7 +28,7 @@ from trafficfed.propagation.hub_link import HubLink
 from trafficfed.propagation.member_link import RETRY_S, MemberLink, Rtt
 from trafficfed.propagation.memory import Remembered, remember, remembered
 from trafficfed.propagation.objects import DEFAULT_KINDS, ObjectKey, TemplateKind
-from trafficfed.propagation.outcome import ABSENT, DONE, FOUND, Ended, Listener, step_of
+from trafficfed.propagation.outcome import ABSENT, DONE, FOUND, Ended, Listener, nobody, step_of
 from trafficfed.propagation.rehearsal import UNLIMITED, WITHIN_S, Rehearsal, Rehearsed
 from trafficfed.propagation.settling import Deed
 from trafficfed.propagation.troubles import Failure
@@ -78,7 +78,7 @@ class Propagation:
             settings.namespace, connect_hub, open, self.take_hub, self._wake.set, self._clock, self._random
         )
         self._log = logging.getLogger(__name__)
-        self.listener: Listener = _nobody
+        self.listener: Listener = nobody
 
     # ------------------------------------------------------------------ operators
 
@@ -385,7 +385,3 @@ class Propagation:
     def _count(self, deed: Deed, outcome: str, began_s: float | None = None) -> None:
         since_s = None if began_s is None else max(0.0, self._clock.now_s() - began_s)
         self.listener(Ended(cluster=deed.cluster, step=step_of(deed), outcome=outcome, since_event_s=since_s))
-
-
-def _nobody(ended: Ended) -> None:
-    """Where nobody counts."""

@@ -33,6 +33,18 @@ HASH_ANNOTATION = "trafficfed.io/content-hash"
 """On everything that we make: what was last applied."""
 
 
+CLUSTERSET = "clusterset.local"
+
+
+def host_of(namespace: str, name: str) -> str:
+    """An import's name in the clusterset.
+
+    >>> host_of("shop", "web")
+    'web.shop.svc.clusterset.local'
+    """
+    return f"{name}.{namespace}.svc.{CLUSTERSET}"
+
+
 def exports(version: str) -> TemplateKind:
     return TemplateKind(api_version=f"{GROUP}/{version}", kind=EXPORT, plural="serviceexports")
 

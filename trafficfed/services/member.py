@@ -39,7 +39,6 @@ class Held:
     labels: dict[str, str]
     annotations: dict[str, str]
     body: bytes
-    missing_since_s: float | None = None
     value: object = None
     matched: str = ""
 
@@ -73,7 +72,7 @@ class Member:
         self._services: dict[Name, Held] = {}
         self._slices: dict[Name, dict[str, Held]] = {}
         self._made: dict[Name, Made] = {}
-        self._missing: set[tuple[str, str, str]] = set()
+        self._missing: dict[tuple[str, str, str], float] = {}
 
     # ------------------------------------------------------------------ how far it is seen
 
@@ -146,7 +145,7 @@ class Member:
             changed |= self._put(kind.kind, found)
         for key in before:
             if (f"{key[1]}/{key[2]}" if key[1] else key[2]) not in unreadable:
-                self._miss(key, now_s)
+                self._missing[key] = now_s
         return changed | self.names
 
     def _remove(self, key: tuple[str, str, str], now_s: float) -> set[Name]:
@@ -154,18 +153,14 @@ class Member:
         if not self.doubt:
             return self._drop(key)
         if key in self._held:
-            self._miss(key, now_s)
+            self._missing[key] = now_s
         return set()
-
-    def _miss(self, key: tuple[str, str, str], now_s: float) -> None:
-        self._held[key].missing_since_s = now_s
-        self._missing.add(key)
 
     def settle(self, now_s: float, *, trusted: bool) -> set[Name]:
         """Give up what lists have not had for long enough; ``trusted``: the table believes this API server."""
         if not trusted:
             return set()
-        gone = [key for key in self._missing if now_s - (self._held[key].missing_since_s or 0.0) >= SETTLE_S]
+        gone = [key for key, since_s in self._missing.items() if now_s - since_s >= SETTLE_S]
         return {name for key in gone for name in self._drop(key)}
 
     def put(self, kind: TemplateKind, answer: bytes, hash: str = "") -> set[Name]:
@@ -190,7 +185,7 @@ class Member:
         meta, key = found.metadata, (kind, found.metadata.namespace, found.metadata.name)
         revision = int(meta.resource_version) if meta.resource_version.isdecimal() else 0
         known = self._held.get(key)
-        if known is not None and known.missing_since_s is None and revision <= known.revision:
+        if known is not None and key not in self._missing and revision <= known.revision:
             return set()
         changed = self._drop(key)
         held = Held(
@@ -242,7 +237,7 @@ class Member:
 
     def _drop(self, key: tuple[str, str, str]) -> set[Name]:
         held = self._held.pop(key, None)
-        self._missing.discard(key)
+        self._missing.pop(key, None)
         if held is None:
             return set()
         if held.kind == NAMESPACE.kind:

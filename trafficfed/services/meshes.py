@@ -47,10 +47,6 @@ PROTOCOLS = {"http": "HTTP", "https": "HTTPS", "grpc": "GRPC", "kubernetes.io/h2
 """Of a port's ``appProtocol``, in Istio's words; anything else is TCP."""
 
 
-def host_of(namespace: str, name: str) -> str:
-    return f"{name}.{namespace}.svc.clusterset.local"
-
-
 def istio_wishes(
     owner: str,
     namespace: str,
@@ -67,7 +63,7 @@ def istio_wishes(
     endpoints = list(_endpoints(list(sources), clusters, weights))
     if not ports or not endpoints:
         return
-    labels, host = {words.SERVICE_NAME: name}, host_of(namespace, name)
+    labels, host = {words.SERVICE_NAME: name}, words.host_of(namespace, name)
     spec: Json = {
         "hosts": [host],
         "ports": [

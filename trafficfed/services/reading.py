@@ -14,7 +14,7 @@ from trafficfed.model import Value
 from trafficfed.services.exports import Common, ImportType, Port, Preference
 
 HEADLESS = "None"
-FAMILIES = {"IPv4": "IPv4", "IPv6": "IPv6"}
+FAMILIES = frozenset({"IPv4", "IPv6"})
 """Address types of EndpointSlices that travel; names (FQDN) are deprecated and nobody routes to them."""
 
 

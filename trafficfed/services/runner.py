@@ -14,7 +14,7 @@ from trafficfed.model import Cluster, Refusal
 from trafficfed.ports import Clock
 from trafficfed.propagation.api import Open
 from trafficfed.propagation.objects import TemplateKind
-from trafficfed.propagation.outcome import ABSENT, DONE, Ended, Listener
+from trafficfed.propagation.outcome import ABSENT, DONE, Ended, Listener, nobody
 from trafficfed.propagation.troubles import Failure
 from trafficfed.reports import ClusterChanged, Controlled, ReportEvent, VerdictChanged
 from trafficfed.services.engine import Engine
@@ -57,7 +57,7 @@ class MultiClusterServices:
         self._said: dict[str, str] = {}
         self._identified_s, self._judged = 0.0, True
         self._log = logging.getLogger(__name__)
-        self.listener: Listener = _nobody
+        self.listener: Listener = nobody
 
     # ------------------------------------------------------------------ what is shown
 
@@ -181,14 +181,14 @@ class MultiClusterServices:
         if self._engine is None:
             return
         now_s = self._clock.now_s()
-        self._judged = self._judged or isinstance(event, VerdictChanged | ClusterChanged)
         match event:
             case VerdictChanged():
+                self._judged = True
                 self._engine.consider((event.service,), now_s)
+            case ClusterChanged():
+                self._judged = True
             case Controlled():
                 self._engine.consider_all(now_s)
-            case ClusterChanged():
-                pass
             case _:
                 return
         self._wake.set()
@@ -225,7 +225,3 @@ class MultiClusterServices:
     def _count(self, step: Step, outcome: str, since_s: float | None = None) -> None:
         self.listener(Ended(cluster=step.cluster, step=step.verb, outcome=outcome, since_event_s=since_s))
         self._wake.set()
-
-
-def _nobody(ended: Ended) -> None:
-    """Where nobody counts."""

@@ -1,7 +1,6 @@
 """What has to be written in one member so that an import stands there as it should: by difference, only ours. Pure."""
 
 import contextlib
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from trafficfed.services.exports import ImportType
 from trafficfed.services.member import Held, Made
 from trafficfed.services.meshes import HASH_OF_MARKS, ISTIO_KINDS, MARKED_BY, MARKS_MANAGER
 from trafficfed.services.reading import Slice, covers, given_back, read_slice
-from trafficfed.services.wishes import Wish
+from trafficfed.services.wishes import Wish, hash_of
 from trafficfed.unreadable import UNREADABLE
 
 APPLY, STATUS, DELETE = "apply", "status", "delete"
@@ -52,10 +51,17 @@ class Step(Value, frozen=True, kw_only=True):
 
 def applies(cluster: str, wish: Wish, held: Held | None) -> Iterator[Step]:
     """Nothing where it stands as wished, whatever else an API server has added to it."""
-    if held is None:
-        yield _apply(cluster, wish, "", "")
-    elif not _stands(wish, held):
-        yield _apply(cluster, wish, held.uid, "")
+    if held is None or not _stands(wish, held):
+        yield Step(
+            cluster=cluster,
+            verb=APPLY,
+            kind=wish.kind,
+            namespace=wish.namespace,
+            name=wish.name,
+            body=wish.body(),
+            uid=held.uid if held else "",
+            hash=wish.hash,
+        )
     elif wish.has_source:
         held.body = b""
 
@@ -87,8 +93,8 @@ def removals(cluster: str, version: str, made: Made) -> Iterator[Step]:
 def marking(cluster: str, service: Held, labels: dict[str, str], annotations: dict[str, str]) -> Iterator[Step]:
     """Our words on a user's Service, or off it: nothing else of it is ours, and nobody's word is overruled. Which words
     they were is told by the value of the mark: what is not among them any more is given up."""
-    said = hashlib.sha256(orjson.dumps([labels, annotations], option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
-    annotations = {**annotations, HASH_OF_MARKS: said} if annotations else annotations
+    if annotations:
+        annotations = {**annotations, HASH_OF_MARKS: hash_of([labels, annotations])}
     stands = labels.items() <= service.labels.items() and annotations.items() <= service.annotations.items()
     if stands and bool(annotations) == (MARKED_BY in service.annotations):
         return
@@ -137,20 +143,6 @@ def _keyed(status: Any) -> Any:
     if "clusters" in found:
         found["clusters"] = sorted(each.get("cluster", "") for each in found["clusters"])
     return found
-
-
-def _apply(cluster: str, wish: Wish, uid: str, revision: str) -> Step:
-    return Step(
-        cluster=cluster,
-        verb=APPLY,
-        kind=wish.kind,
-        namespace=wish.namespace,
-        name=wish.name,
-        body=wish.body(),
-        uid=uid,
-        revision=revision,
-        hash=wish.hash,
-    )
 
 
 def _stands(wish: Wish, held: Held) -> bool:

@@ -17,7 +17,7 @@ import orjson
 from trafficfed.model import Value
 from trafficfed.propagation.objects import TemplateKind
 from trafficfed.services import kinds as words
-from trafficfed.services.exports import Common, ImportType, Merged, Port
+from trafficfed.services.exports import ImportType, Merged, Port
 from trafficfed.services.kinds import SERVICE, SLICE
 from trafficfed.services.reading import FAMILIES, Slice, SlicePort, Stand, with_endpoints
 
@@ -83,34 +83,22 @@ def import_wish(
     annotations = dict(common.annotations)
     if not headless:
         annotations[words.DERIVED_SERVICE] = derived_name(namespace, name)
-    spec: Json = {
-        "type": str(common.type),
-        "ports": [_import_port(port) for port in merged.ports],
-        "sessionAffinity": common.session_affinity,
-        "internalTrafficPolicy": common.internal_traffic_policy,
-    }
+    spec: Json = {"type": str(common.type), **_shared(merged)}
     if addresses and not headless:
         spec["ips"] = list(addresses)[:MOST_ADDRESSES]
     if common.ip_families:
         spec["ipFamilies"] = list(common.ip_families)[:MOST_ADDRESSES]
-    spec |= _affinity(common) | _distribution(common)
     return wish(owner, words.imports(version), namespace, name, {"spec": spec}, dict(common.labels), annotations)
 
 
 def service_wish(owner: str, namespace: str, name: str, merged: Merged, parent: Json) -> Wish:
     """The derived Service: no selector, so that nobody but us says what stands behind it."""
     common = merged.common
-    spec: Json = {
-        "type": "ClusterIP",
-        "ports": [_service_port(port) for port in merged.ports],
-        "sessionAffinity": common.session_affinity,
-        "internalTrafficPolicy": common.internal_traffic_policy,
-    }
+    spec: Json = {"type": "ClusterIP", **_shared(merged)}
     if common.ip_families:
         dual = len(common.ip_families) > 1
         spec["ipFamilyPolicy"] = "PreferDualStack" if dual else "SingleStack"
         spec["ipFamilies"] = list(common.ip_families)
-    spec |= _affinity(common) | _distribution(common)
     labels = {words.SERVICE_NAME: name}
     return wish(owner, SERVICE, namespace, derived_name(namespace, name), {"spec": spec}, labels, {}, parent)
 
@@ -129,7 +117,7 @@ def slice_wishes(
                     SLICE,
                     namespace,
                     copy,
-                    _hash([each.digest, metadata, list(map(_slice_port, ports)), source.given]),
+                    hash_of([each.digest, metadata, list(map(_slice_port, ports)), source.given]),
                     partial(_slice_content, each, ports, source, metadata),
                     has_source=not source.copied,
                 )
@@ -203,26 +191,28 @@ def _slice_port(port: SlicePort) -> Json:
     return stated
 
 
-def _import_port(port: Port) -> Json:
+def _shared(merged: Merged) -> Json:
+    """What an import and its derived Service have alike."""
+    common = merged.common
+    stated: Json = {
+        "ports": [_port(port) for port in merged.ports],
+        "sessionAffinity": common.session_affinity,
+        "internalTrafficPolicy": common.internal_traffic_policy,
+    }
+    if common.affinity_timeout_s is not None:
+        stated["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": common.affinity_timeout_s}}
+    if common.traffic_distribution:
+        stated["trafficDistribution"] = common.traffic_distribution
+    return stated
+
+
+def _port(port: Port) -> Json:
     stated: Json = {"port": port.port, "protocol": port.protocol}
     if port.name:
         stated["name"] = port.name
     if port.app_protocol:
         stated["appProtocol"] = port.app_protocol
     return stated
-
-
-_service_port = _import_port
-
-
-def _affinity(common: Common) -> Json:
-    if common.affinity_timeout_s is None:
-        return {}
-    return {"sessionAffinityConfig": {"clientIP": {"timeoutSeconds": common.affinity_timeout_s}}}
-
-
-def _distribution(common: Common) -> Json:
-    return {"trafficDistribution": common.traffic_distribution} if common.traffic_distribution else {}
 
 
 def parent_of(version: str, name: str, uid: str) -> Json:
@@ -251,8 +241,9 @@ def wish(
     if parent is not None:
         metadata["ownerReferences"] = [parent]
     stated = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **content}
-    return Wish(kind, namespace, name, _hash(stated), lambda: {**stated, "metadata": dict(metadata)})
+    return Wish(kind, namespace, name, hash_of(stated), lambda: {**stated, "metadata": dict(metadata)})
 
 
-def _hash(content: Any) -> str:
+def hash_of(content: Any) -> str:
+    """Of content as JSON, whatever the order of its keys."""
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

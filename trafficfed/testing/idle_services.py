@@ -2,19 +2,15 @@
 
 from collections import Counter
 
-from trafficfed.propagation.outcome import Ended, Listener
+from trafficfed.propagation.outcome import Listener, nobody
 
 
 class IdleServices:
     """Shows what it was given. ``listener`` is whoever counts."""
 
     def __init__(self) -> None:
-        self.listener: Listener = _nobody
+        self.listener: Listener = nobody
         self.exports = {"eu": 3, "us": 1}
         self.troubles: Counter[tuple[str, str]] = Counter({("us", "Forbidden"): 2})
         self.unseen = {"eu": "", "us": "connection refused"}
         self.waiting = 2
-
-
-def _nobody(ended: Ended) -> None:
-    """Where nobody counts."""

@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 
-from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api.context import Credentials
 from trafficfed.model import Cluster as Properties
 from trafficfed.model import Freshness, OperatorControl, Row, ServiceKey, Source
@@ -64,14 +63,11 @@ class ServicesWorld:
         undefined: Iterable[str] = (),
         clustersets: Mapping[str, str] = MappingProxyType({}),
         meshes: Iterable[str] = (),
-        without_istio: Iterable[str] = (),
     ) -> None:
-        """``without_istio`` is for who makes it: nothing is installed by itself."""
         self.clock, self.schemas = LoopClock(), schemas
         self.rows: dict[ServiceKey, Row] = {}
         self.sources: dict[str, Source] = {}
         self.controls: tuple[OperatorControl, ...] = ()
-        self.unusable: dict[str, str] = {}
         self.servers = {name: EmulatedServer(Cluster(name, self.clock, schemas), answer_s) for name in members}
         self._meshes = tuple(meshes)
         self._version, self._clustersets = version, clustersets
@@ -133,8 +129,6 @@ class ServicesWorld:
         del self.services
 
     async def _credentials(self, name: str) -> Credentials:
-        if why := self.unusable.get(name, ""):
-            raise ConfigError(why)
         return Credentials(name, f"https://{name}.example.org", "token")
 
     def _open(self, credentials: Credentials) -> EmulatedApi:
