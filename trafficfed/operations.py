@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from trafficfed.baseline.showing import Audited
 from trafficfed.controller import Controller
 from trafficfed.discovery.declared import HUB
-from trafficfed.errors import ConfigError
+from trafficfed.errors import ConfigError, Transient
 from trafficfed.feed.messages import Standing
 from trafficfed.model import (
     Client,
@@ -17,6 +18,7 @@ from trafficfed.model import (
     ServiceKey,
     Source,
 )
+from trafficfed.observe.auditing import audit_view
 from trafficfed.observe.chain import PublishedAt, chain_view
 from trafficfed.observe.journal import Journal
 from trafficfed.observe.operations import ControlRequest, UndoRequest
@@ -33,6 +35,7 @@ from trafficfed.observe.showing import (
 )
 from trafficfed.observe.stored import unknown_name
 from trafficfed.observe.views import (
+    AuditView,
     ChainView,
     ControlsView,
     DoneView,
@@ -110,11 +113,12 @@ class ControllerOperations:
         vantages: Callable[[], tuple[VantageView, ...]] = tuple,
         refused: Callable[[], str] = str,
         further: Callable[[], tuple[Refusal, ...]] = tuple,
+        audited: Callable[[], tuple[Audited, ...] | None] | None = None,
     ) -> None:
         """``accept`` carries operators' orders out; without it they are committed to this controller's table.
         ``refused`` tells why the configuration file, as it stands, is not in force, ``further`` what else this
-        controller does and cannot do as it should."""
-        self._refused, self._further = refused, further
+        controller does and cannot do as it should. ``audited`` are the baselines, None where nobody keeps any."""
+        self._refused, self._further, self._audited = refused, further, audited
         self._leadership, self._vantages = leadership, vantages
         self._survival = tuple(map(survival_view, survival))
         self._controller, self._clusters, self._owner = controller, clusters, owner
@@ -191,6 +195,18 @@ class ControllerOperations:
     def events(self, after: int) -> EventsView:
         journal = self._journal
         return EventsView(owner=self._owner, at_s=self._clock.now_s(), seen=journal.seen, events=journal.after(after))
+
+    def audit(self, baseline: str, cluster: str) -> AuditView:
+        self._require_leadership()
+        if cluster and cluster not in self._clusters:
+            raise ConfigError(f"no cluster {cluster} is known; known are {', '.join(sorted(self._clusters))}")
+        if self._audited is None:
+            raise ConfigError(
+                "baselines are not looked at; set baselines.members in the configuration to read or write"
+            )
+        if (found := self._audited()) is None:
+            raise Transient("this controller does not keep baselines now; try again in a moment")
+        return audit_view(self._owner, self._clock.now_s(), found, baseline, cluster)
 
     async def confirm(self, confirm_id: str) -> DoneView:
         self._require_leadership()

@@ -19,6 +19,7 @@ from trafficfed.feed.source import FeedSource, Lone
 from trafficfed.membership import LOAD_S, Fed, Membership, Places
 from trafficfed.model import Row, ServiceKey
 from trafficfed.observe import api_token, http_api, logs
+from trafficfed.observe.baseline_metrics import BaselineMetrics
 from trafficfed.observe.configuration_metrics import ConfigurationMetrics
 from trafficfed.observe.feed_notes import FeedNotes
 from trafficfed.observe.journal import Journal
@@ -35,6 +36,7 @@ from trafficfed.reloading import Configuration, keep_serving
 from trafficfed.reports import Report, ReportEvent
 from trafficfed.roles.leading import Work, done
 from trafficfed.surroundings import (
+    baselines_of,
     gauges_of,
     hub_controls_of,
     object_events_of,
@@ -200,7 +202,10 @@ class Running:
         object_events = object_events_of(parts, self.clock)
         self._reports.listeners += [metrics, object_events]
         ConfigurationMetrics(metrics.registry, self._configuration)
-        propagation = propagation_of(settings, self.clock, table)
+        baselines = baselines_of(settings, self.clock, table)
+        if baselines is not None:
+            BaselineMetrics(metrics.registry, baselines)
+        propagation = propagation_of(settings, self.clock, table, baselines)
         if propagation is not None:
             PropagationMetrics(metrics.registry, propagation)
         if parts.statuses is not None:
@@ -210,7 +215,9 @@ class Running:
             ServicesMetrics(metrics.registry, services)
             self._reports.listeners.append(services.report)
         hub_controls = hub_controls_of(settings, controller, self.clock)
-        work = [each.run for each in (propagation, services, parts.statuses, hub_controls) if each is not None]
+        work = [
+            each.run for each in (baselines, propagation, services, parts.statuses, hub_controls) if each is not None
+        ]
         role = self._role = make_role(parts, table, work)
         shown = () if hub_controls is None else (hub_controls,)
         controller.keep_in(disk, *self._feeding(parts, role), *role.holders, *shown)
@@ -225,6 +232,7 @@ class Running:
             metrics,
             propagation,
             services,
+            baselines,
             role.accept,
             role.view,
             lambda: self._configuration.refused,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from trafficfed import registry
 from trafficfed.assembly import Parts, credentials_of
+from trafficfed.baseline.runner import FleetBaselines
 from trafficfed.config.settings import Settings
 from trafficfed.controller import Controller
 from trafficfed.errors import ConfigError
@@ -25,13 +26,35 @@ from trafficfed.ordering import Accept
 from trafficfed.ports import Clock
 from trafficfed.propagation.round_trip import RoundTrip
 from trafficfed.propagation.runner import Propagation
+from trafficfed.propagation.writer import nothing
 from trafficfed.services.known import Known
 from trafficfed.services.runner import MultiClusterServices
 from trafficfed.steering.geography import CONTINENTS
 from trafficfed.table.table import Table
 
 
-def propagation_of(settings: Settings, clock: Clock, table: Table) -> Propagation | None:
+def baselines_of(settings: Settings, clock: Clock, table: Table) -> FleetBaselines | None:
+    """Who keeps the hub's baselines, None where that is switched off."""
+    if settings.hub is None or settings.baselines.members == "none":
+        return None
+    clusters = {cluster.name: cluster for cluster in settings.clusters}
+    return FleetBaselines(
+        settings.owner,
+        clusters,
+        table.sources,
+        functools.partial(credentials_of, settings.hub, clock, settings.allow_exec),
+        {
+            name: functools.partial(credentials_of, settings.access[name], clock, settings.allow_exec)
+            for name in clusters
+        },
+        clock,
+        writes=settings.baselines.members == "write",
+    )
+
+
+def propagation_of(
+    settings: Settings, clock: Clock, table: Table, baselines: FleetBaselines | None = None
+) -> Propagation | None:
     if settings.hub is None:
         return None
     clusters = {cluster.name: cluster for cluster in settings.clusters}
@@ -50,6 +73,7 @@ def propagation_of(settings: Settings, clock: Clock, table: Table) -> Propagatio
         clock,
         RoundTrip(registry.probes()["tcp"]),
         (settings.vantage.cluster, settings.vantage.region or (home.region if home else "")),
+        objection=baselines.objection if baselines is not None and settings.baselines.members == "write" else nothing,
     )
 
 
@@ -137,6 +161,7 @@ def operations_of(
     metrics: Metrics | None,
     propagation: Propagation | None = None,
     services: MultiClusterServices | None = None,
+    baselines: FleetBaselines | None = None,
     accept: Accept | None = None,
     leadership: Callable[[], LeadershipView | None] = lambda: None,
     refused: Callable[[], str] = str,
@@ -167,7 +192,11 @@ def operations_of(
         leadership,
         lambda: vantage_views(parts, clock),
         refused,
-        lambda: services.refusals if services is not None else (),
+        lambda: (
+            *(services.refusals if services is not None else ()),
+            *(baselines.refusals if baselines is not None else ()),
+        ),
+        (lambda: baselines.audited) if baselines is not None else None,
     )
 
 

@@ -21,7 +21,10 @@ pytestmark = pytest.mark.real
 
 DETECTION_S = QUICK["interval"] + (QUICK["fall"] - 1) * QUICK["suspicion"] + 2 * QUICK["timeout"]
 """A death is seen within the interval; two more probes follow at suspicion's spacing; each may hang for its timeout."""
-OUT_S = max(DETECTION_S, LEASE["lease"]) + 1.0
+BUSY_S = 4.0
+"""What a machine may add that runs other tests at the same time. How fast it is on a calm one is the benchmark's to
+say: here it matters that it happens at all, and that nothing is answered wrong until then."""
+OUT_S = max(DETECTION_S, LEASE["lease"]) + 1.0 + BUSY_S
 BACK_S = 30.0
 OTHERS = ["us", "ap"]
 SELECTED = {"apiVersion": "v1", "kind": "ConfigMap", "name": "settings"}

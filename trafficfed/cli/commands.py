@@ -172,6 +172,35 @@ def events(follow: bool, service: str, cluster: str, warnings: bool, last: int, 
     )
 
 
+@click.command(short_help="Tell whether the fleet keeps its baselines.")
+@click.option("--baseline", metavar="NAME", default="", help="This baseline only.")
+@click.option(
+    "--cluster",
+    metavar="NAME",
+    default="",
+    shell_complete=completing.clusters,
+    help="What is about this cluster only.",
+)
+@CONFIG
+@OUTPUT
+def audit(baseline: str, cluster: str, config: Path, output: str) -> int:
+    """Tell whether the fleet keeps its baselines: by cluster, rule and object, with path, message and since when.
+
+    Asks the running controller, the one that leads where there are several.
+
+    \b
+    Ends with 0 where every baseline holds, 1 where one does not or not everything is seen, 3 without a controller.
+    \b
+    Examples:
+      trafficfed audit
+      trafficfed audit --baseline no-wildcards --cluster eu
+      trafficfed audit --output json | jq -r '.baselines[].violations[].object'
+    """
+    from trafficfed.cli import auditing
+
+    return auditing.audit(config, output, baseline=baseline, cluster=cluster)
+
+
 @click.command(short_help="Check a zone's delegation and name servers.")
 @click.argument("zone", shell_complete=completing.zones)
 @click.option(
@@ -314,6 +343,7 @@ ALL: tuple[click.Command, ...] = (
     status,
     top,
     events,
+    audit,
     check,
     *steering_commands.ALL,
     confirm,

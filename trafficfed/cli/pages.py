@@ -7,6 +7,7 @@ from trafficfed.cli.sheet import STYLES, Sheet, clock, duration, milliseconds, m
 from trafficfed.cli.tables import Cell, Paint, clean
 from trafficfed.delegation.report import CheckView
 from trafficfed.observe.views import (
+    AuditView,
     ChangeView,
     ControlsView,
     ControlView,
@@ -44,12 +45,48 @@ def page(view: View, width: int, paint: Paint, *, wide: bool = False) -> Iterato
             yield from _controls(view, sheet)
         case CheckView():
             yield from _check(view, sheet)
+        case AuditView():
+            yield from _audit(view, sheet)
         case EventsView():
             yield from event_lines(view.events, sheet)
         case DoneView(message=text) | VersionView(version=text):
             yield clean(text)
         case _:
             raise TypeError(f"{type(view).__name__} has no page")
+
+
+def _audit(view: AuditView, sheet: Sheet) -> Iterator[str]:
+    held = Cell("every baseline holds", "good") if view.compliant else Cell("not every baseline holds", "bad")
+    yield sheet.text(Cell(view.owner, "title"), "  ", held if view.baselines else "there are no baselines")
+    for each in view.baselines:
+        for fault in each.faults:
+            yield sheet.text("  ", Cell(f"{each.name}: ", "bad"), fault)
+    yield from sheet.section(
+        "Baselines",
+        ("NAME", "MODE", "CLUSTER", "STATE", "VIOLATIONS", "MESSAGE"),
+        [
+            (each.name, each.mode, at.cluster, styled(at.state), str(at.violations), at.message)
+            for each in view.baselines
+            for at in each.clusters
+        ],
+    )
+    yield from sheet.section(
+        "Violations",
+        ("BASELINE", "RULE", "CLUSTER", "OBJECT", "PATH", "SINCE", "MESSAGE"),
+        [
+            (
+                each.name,
+                violation.rule,
+                violation.cluster,
+                violation.object,
+                violation.path,
+                duration(max(0.0, view.at_s - violation.since_s)),
+                violation.message,
+            )
+            for each in view.baselines
+            for violation in each.violations
+        ],
+    )
 
 
 def _status(view: StatusView, sheet: Sheet) -> Iterator[str]:

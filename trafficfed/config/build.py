@@ -22,6 +22,7 @@ from trafficfed.config.schema import (
 )
 from trafficfed.config.settings import (
     Access,
+    BaselinesSettings,
     FeedSettings,
     LeadershipSettings,
     LogSettings,
@@ -67,6 +68,7 @@ def build(
         hub=_access(file.hub, resolve, place("hub")) if file.hub else None,
         propagation=_propagation(file.propagation),
         services=ServicesSettings(file.services.imports, file.services.meshes),
+        baselines=BaselinesSettings(file.baselines.members),
         allow_exec=file.allow_exec,
         nameserver=name_server_settings(file.nameserver, resolve) if file.nameserver else None,
         log=LogSettings(file.log.level, file.log.format),

@@ -30,6 +30,7 @@ def mistakes(data: object, kinds: Collection[str], resolve: Resolve) -> Iterator
     yield from _duplicates(_items(root, "zones"), "zone")
     yield from _called_hub(root)
     yield from _no_cluster_ids(root)
+    yield from _baselines_without_hub(root)
     yield from _duplicates(_items(root, "vantages"), "vantage")
     yield from _unknown_kinds(root, kinds)
     yield from _unknown_names(root)
@@ -102,6 +103,11 @@ def _called_hub(root: Mapping[str, object]) -> Iterator[Mistake]:
             yield Mistake(
                 (*path, "name"), f"is {HUB}, which is what grants call the hub; give this member another name"
             )
+
+
+def _baselines_without_hub(root: Mapping[str, object]) -> Iterator[Mistake]:
+    if _mapping(root.get("baselines")).get("members") in ("read", "write") and not root.get("hub"):
+        yield Mistake(("baselines", "members"), "needs a hub, where baselines stand; add the section hub")
 
 
 def _no_cluster_ids(root: Mapping[str, object]) -> Iterator[Mistake]:

@@ -292,6 +292,18 @@ class ServicesSection(Section):
     )
 
 
+class BaselinesSection(Section):
+    """Rules of the hub's FleetBaselines that must hold in the members."""
+
+    members: Literal["none", "read", "write"] = Field(
+        "none",
+        description=(
+            "`write`: baselines are kept as their mode says. `read`: whatever their mode, they are only reported on."
+            " `none`: they are left alone"
+        ),
+    )
+
+
 class LogSection(Section):
     """Log lines go to standard error."""
 
@@ -367,6 +379,7 @@ class File(Section):
     hub: HubSection | None = None
     propagation: PropagationSection = PropagationSection()
     services: ServicesSection = ServicesSection()
+    baselines: BaselinesSection = BaselinesSection()
     allow_exec: tuple[Text, ...] = Field(
         (),
         description=(

@@ -144,6 +144,13 @@ class ServicesSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselinesSettings:
+    """``members``: what is done about baselines there, ``none``, ``read`` or ``write``."""
+
+    members: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """``level`` is debug, info, warning or error; ``format`` json, console, or auto (console on a terminal)."""
 
@@ -185,6 +192,7 @@ class Settings:
     hub: Access | None = None
     propagation: PropagationSettings = PropagationSettings()
     services: ServicesSettings = ServicesSettings()
+    baselines: BaselinesSettings = BaselinesSettings()
     allow_exec: tuple[str, ...] = ()
     nameserver: NameServerSettings | None = None
     log: LogSettings = LogSettings()

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from trafficfed.baseline.structs import BaselineSpec, BaselineStatus, FleetBaseline
 from trafficfed.crds.globalservice import GlobalServiceObject, GlobalServiceSpec, GlobalServiceStatus
 from trafficfed.crds.operatorcontrol import OperatorControlObject, OperatorControlSpec, OperatorControlStatus
 from trafficfed.crds.schema import paragraph, schema_of
@@ -76,6 +77,23 @@ DEFINITIONS = (
         columns=_POLICY_COLUMNS,
         namespaced=False,
         short=("cpp",),
+    ),
+    Definition(
+        kind="FleetBaseline",
+        plural="fleetbaselines",
+        documented=FleetBaseline,
+        spec=BaselineSpec,
+        status=BaselineStatus,
+        columns=(
+            Column("Mode", ".spec.mode"),
+            Column("Violations", ".status.count", "integer"),
+            _condition("Compliant", "Compliant"),
+            _condition("Accepted", "Accepted"),
+            _condition("Reason", "Accepted", "reason", priority=1),
+            AGE,
+        ),
+        namespaced=False,
+        short=("fb",),
     ),
     Definition(
         kind="GlobalService",

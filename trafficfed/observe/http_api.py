@@ -106,6 +106,7 @@ def application(
             web.get("/api/plan", api.plan),
             web.get("/api/controls", api.controls),
             web.get("/api/events", api.events),
+            web.get("/api/audit", api.audit),
             web.get("/api/chain", api.chain),
             web.get("/api/preview", api.preview),
             web.get("/api/access", api.access),
@@ -158,6 +159,9 @@ class _Handlers:
 
     async def plan(self, _: web.Request) -> web.Response:
         return _json(self._operations.plan())
+
+    async def audit(self, request: web.Request) -> web.Response:
+        return _json(self._operations.audit(request.query.get("baseline", ""), request.query.get("cluster", "")))
 
     async def confirm(self, request: web.Request) -> web.Response:
         return _json(await self._operations.confirm(request.match_info["id"]))

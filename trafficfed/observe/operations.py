@@ -4,6 +4,7 @@ from typing import Protocol
 
 from trafficfed.model import Value
 from trafficfed.observe.views import (
+    AuditView,
     ChainView,
     ControlsView,
     DoneView,
@@ -65,6 +66,10 @@ class Operations(Protocol):
 
     def events(self, after: int) -> EventsView:
         """What happened since the first ``after`` events of all, as far as it is remembered."""
+        ...
+
+    def audit(self, baseline: str, cluster: str) -> AuditView:
+        """How baselines stand; empty names mean all of them."""
         ...
 
     async def confirm(self, confirm_id: str) -> DoneView:

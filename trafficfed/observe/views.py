@@ -182,6 +182,47 @@ class EventsView(View, frozen=True, kw_only=True):
     events: tuple[EventView, ...] = ()
 
 
+class ViolationView(View, frozen=True, kw_only=True):
+    """One object that breaks a rule of a baseline in one cluster: where in it, why, and since when it is known (UTC
+    seconds)."""
+
+    cluster: str
+    baseline: str
+    rule: str
+    object: str
+    path: str = ""
+    message: str = ""
+    since_s: float = 0.0
+
+
+class BaselineClusterView(View, frozen=True, kw_only=True):
+    """How a baseline stands in a cluster: Compliant, Violating, or Unknown where not everything could be seen."""
+
+    cluster: str
+    state: str
+    violations: int = 0
+    message: str = ""
+
+
+class BaselineView(View, frozen=True, kw_only=True):
+    """One baseline; ``faults`` say what of it cannot be used or is not carried out."""
+
+    name: str
+    mode: str
+    faults: tuple[str, ...] = ()
+    clusters: tuple[BaselineClusterView, ...] = ()
+    violations: tuple[ViolationView, ...] = ()
+
+
+class AuditView(View, frozen=True, kw_only=True):
+    """Every baseline, cluster by cluster. ``compliant``: all of them hold, and everything could be seen."""
+
+    owner: str
+    at_s: float
+    compliant: bool
+    baselines: tuple[BaselineView, ...] = ()
+
+
 class LeadershipView(View, frozen=True, kw_only=True):
     """One controller among several: whether it leads, whom it knows to, and why it does not lead itself.
 

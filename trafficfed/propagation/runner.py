@@ -33,7 +33,7 @@ from trafficfed.propagation.rehearsal import UNLIMITED, WITHIN_S, Rehearsal, Reh
 from trafficfed.propagation.settling import Deed
 from trafficfed.propagation.troubles import Failure
 from trafficfed.propagation.under_way import MOST_UNDER_WAY
-from trafficfed.propagation.writer import MemberWriter
+from trafficfed.propagation.writer import MemberWriter, Objection, nothing
 
 LONGEST_NAP_S = 5.0
 """Whether a member is another one by now is told by the table, which wakes nobody here."""
@@ -63,10 +63,12 @@ class Propagation:
         places: Iterable[str] = (),
         random: Random | None = None,
         open: Open = Transport,
+        objection: Objection = nothing,
     ) -> None:
         self._settings, self._owner, self._clusters, self._sources = settings, owner, clusters, sources
         self._state_dir, self._connect, self._open = state_dir, connect, open
         self._clock, self._rtt, self._random = ForwardClock(clock), rtt, random or Random()
+        self._objection = objection
         self._places = tuple(place for place in places if place)
         self._on_disk = self._known = remembered(state_dir)
         self._engine: Engine | None = None
@@ -214,7 +216,10 @@ class Propagation:
     def _begin(self, found: Discovered, most_under_way: int = MOST_UNDER_WAY) -> Engine:
         # what nobody asked for by name is nobody's trouble until a policy selects it
         self._absent = found.refusals if self._settings.kinds else ()
-        self._writers = {name: MemberWriter(self._owner, found.kinds, self, self._clock) for name in self._connect}
+        self._writers = {
+            name: MemberWriter(self._owner, found.kinds, self, self._clock, objection=self._objection)
+            for name in self._connect
+        }
         self._engine = Engine(
             self._owner,
             self._settings.namespace,

@@ -1,6 +1,7 @@
 """Carries steps out in one member: edits first, a bounded number at once; what goes wrong is told by a named reason."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, NamedTuple, Never, Protocol
 
@@ -40,6 +41,15 @@ MADE_LABEL = "trafficfed.io/made-by"
 """On a namespace that was made because a copy needed it: ours to make, never ours to delete."""
 
 
+Objection = Callable[[str, ObjectKey, bytes], Awaitable[str]]
+"""Why an object may not be placed in a cluster; empty where it may. Raises Transient where that cannot be told now."""
+
+
+async def nothing(cluster: str, key: ObjectKey, body: bytes) -> str:
+    """Where nobody objects to anything."""
+    return ""
+
+
 class Outcomes(Protocol):
     """Who is told how a step ended."""
 
@@ -67,7 +77,7 @@ class _Standing(NamedTuple):
 
 class MemberWriter:
     """The queue of one member. Steps that come while it is not connected wait. ``only_looks``: nothing is written; what
-    is to be made is asked for, and everything else is told as done."""
+    is to be made is asked for, and everything else is told as done. ``objection`` is asked before each apply."""
 
     def __init__(
         self,
@@ -77,8 +87,10 @@ class MemberWriter:
         clock: Clock,
         *,
         only_looks: bool = False,
+        objection: Objection = nothing,
     ) -> None:
         self._owner, self._outcomes, self._clock, self._only_looks = owner, outcomes, clock, only_looks
+        self._objection = objection
         self._kinds = {(kind.group, kind.kind): kind for kind in kinds}
         self._edits: asyncio.Queue[Job] = asyncio.Queue()
         self._bulk: asyncio.Queue[Job] = asyncio.Queue()
@@ -122,6 +134,9 @@ class MemberWriter:
             self._outcomes.done(deed, b"")
 
     async def _carry_out(self, transport: Writer, deed: Deed) -> None:
+        if isinstance(deed, Apply) and (why := await self._objection(deed.cluster, deed.object, deed.body)):
+            self._outcomes.failed(deed, Failure(reason="DeniedByBaseline", message=why, person=True))
+            return
         if self._only_looks:
             await self._look(transport, deed)
             return

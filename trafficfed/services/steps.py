@@ -24,7 +24,10 @@ APPLY, STATUS, DELETE = "apply", "status", "delete"
 
 
 class Step(Value, frozen=True, kw_only=True):
-    """One request. ``uid`` and ``revision`` say which object is meant, empty where none may stand there yet."""
+    """One request. ``uid`` and ``revision`` say which object is meant, empty where none may stand there yet.
+
+    ``manager`` is the field manager that applies; with ``force`` it takes fields that others have.
+    """
 
     cluster: str
     verb: str
@@ -36,6 +39,7 @@ class Step(Value, frozen=True, kw_only=True):
     revision: str = ""
     hash: str = ""
     manager: str = words.MANAGER
+    force: bool = True
 
     @property
     def object(self) -> ObjectKey:
@@ -110,6 +114,7 @@ def marking(cluster: str, service: Held, labels: dict[str, str], annotations: di
         uid=service.uid,
         hash=str(service.revision),
         manager=MARKS_MANAGER,
+        force=False,
     )
 
 

@@ -11,14 +11,10 @@ from trafficfed.kubernetes_api.failures import Rejected, Unavailable
 from trafficfed.kubernetes_api.transport import Writer
 from trafficfed.propagation.troubles import Failure, failure
 from trafficfed.propagation.writer import APPLY, NEVER
-from trafficfed.services.kinds import MANAGER
 from trafficfed.services.steps import DELETE, STATUS, Step
 
 AT_ONCE = 8
 """Requests under way in one member: more make nothing faster, as API servers are busy by then."""
-
-STATUS_MANAGER = f"{MANAGER}-status"
-"""What we say of an object is applied by a name of its own: fields of the other are not given up by it."""
 
 STRANGE = Failure(reason="AlreadyExists", message="an object of this name stands there that is not ours", person=True)
 
@@ -89,9 +85,10 @@ class StepWriter:
             options = {"preconditions": exactly, "propagationPolicy": "Background"}
             return await transport.request("DELETE", path, orjson.dumps(options))
         if step.verb == STATUS:
-            params = {"fieldManager": STATUS_MANAGER, "force": "true"}
+            # by a name of its own: fields that are applied elsewhere are not given up by it
+            params = {"fieldManager": f"{step.manager}-status", "force": "true"}
             return await transport.request("PATCH", f"{path}/status", step.body, APPLY, params)
-        params = {"fieldManager": step.manager, "force": "true" if step.manager == MANAGER else "false"}
+        params = {"fieldManager": step.manager, "force": "true" if step.force else "false"}
         return await transport.request("PATCH", path, _exactly(step.body, step.uid), APPLY, params)
 
 

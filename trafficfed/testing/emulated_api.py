@@ -124,6 +124,8 @@ class EmulatedApi:
 
     def _read(self, path: str, params: Params) -> bytes:
         cluster, parts = self._server.cluster, path.strip("/").split("/")
+        if parts == ["version"]:
+            return orjson.dumps(discovery.VERSION)
         if parts[0] == "api" and len(parts) == 2:
             return orjson.dumps(discovery.api_resources("", parts[1], cluster.kinds))
         if parts[0] == "apis" and len(parts) == 3:

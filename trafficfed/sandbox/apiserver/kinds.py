@@ -174,6 +174,43 @@ DEFINITION = Kind(
     categories=("api-extensions",),
     subresources=("status",),
 )
+NETWORK_POLICY = Kind(
+    name="NetworkPolicy",
+    plural="networkpolicies",
+    model="V1NetworkPolicy",
+    group="networking.k8s.io",
+    short_names=("netpol",),
+)
+_RBAC = "rbac.authorization.k8s.io"
+ROLE = Kind(name="Role", plural="roles", model="V1Role", group=_RBAC)
+CLUSTER_ROLE = Kind(name="ClusterRole", plural="clusterroles", model="V1ClusterRole", group=_RBAC, namespaced=False)
+ROLE_BINDING = Kind(name="RoleBinding", plural="rolebindings", model="V1RoleBinding", group=_RBAC)
+CLUSTER_ROLE_BINDING = Kind(
+    name="ClusterRoleBinding",
+    plural="clusterrolebindings",
+    model="V1ClusterRoleBinding",
+    group=_RBAC,
+    namespaced=False,
+)
+ADMISSION_POLICY = Kind(
+    name="ValidatingAdmissionPolicy",
+    plural="validatingadmissionpolicies",
+    model="V1ValidatingAdmissionPolicy",
+    group="admissionregistration.k8s.io",
+    namespaced=False,
+    categories=("api-extensions",),
+    subresources=("status",),
+)
+ADMISSION_BINDING = Kind(
+    name="ValidatingAdmissionPolicyBinding",
+    plural="validatingadmissionpolicybindings",
+    model="V1ValidatingAdmissionPolicyBinding",
+    group="admissionregistration.k8s.io",
+    namespaced=False,
+    categories=("api-extensions",),
+)
+"""Kept and told, not carried out: nothing is refused here by a policy."""
+
 KINDS = (
     NAMESPACE,
     NODE,
@@ -186,6 +223,13 @@ KINDS = (
     LEASE,
     DEPLOYMENT,
     DEFINITION,
+    NETWORK_POLICY,
+    ROLE,
+    CLUSTER_ROLE,
+    ROLE_BINDING,
+    CLUSTER_ROLE_BINDING,
+    ADMISSION_POLICY,
+    ADMISSION_BINDING,
 )
 """Those of every cluster; a cluster serves the kinds of its CustomResourceDefinitions besides."""
 
