@@ -1,4 +1,4 @@
-"""Baselines at emulated API servers in virtual time: what is wrong is told, mended or refused, and nothing else touched."""
+"""Baselines at emulated API servers in virtual time: what is wrong is told, mended or refused; nothing else is touched."""
 
 import asyncio
 from collections.abc import Callable
@@ -196,7 +196,7 @@ async def test_a_rule_that_does_not_compile_is_refused_with_its_place_and_the_ot
         status, reason, message = world.condition("roles", "Accepted")
         assert (status, reason) == ("False", "TooCostly")
         assert "spec.rules[1].mustHold.expression: line 1, column 21: undeclared reference to 'frob'" in message
-        assert "spec.rules[2].mustHold.expression: line 1, column 33: all is the fourth loop" in message
+        assert "spec.rules[2].mustHold.expression: line 1, column 37: all is the fourth loop" in message
         assert world.violations() == [("eu", "no-stars", "ClusterRole.rbac.authorization.k8s.io all")]
         world.baseline("roles", NO_STARS)
         await asyncio.sleep(1.0)

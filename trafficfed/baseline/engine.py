@@ -6,7 +6,7 @@ against the objects it is about.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,35 +20,34 @@ from trafficfed.baseline.federated import BINDINGS
 from trafficfed.baseline.judging import Fault, Item, Program, Verdict
 from trafficfed.baseline.marks import BASELINES, BINDINGS_OF_POLICIES, POLICIES
 from trafficfed.baseline.mending import Mending
-from trafficfed.baseline.policies import POLICY_KINDS, Policies
-from trafficfed.baseline.reading import kinds_of, read_baseline, selectors
+from trafficfed.baseline.policies import Policies
+from trafficfed.baseline.reading import read_baseline, selectors
 from trafficfed.baseline.report import Report, RulePlace
 from trafficfed.baseline.rulebook import Applied, Rulebook, RuleName
 from trafficfed.baseline.selecting import selects
+from trafficfed.baseline.statuses import Statuses
 from trafficfed.baseline.structs import Mode
-from trafficfed.baseline.telling import as_json, status_of
 from trafficfed.baseline.template import facts_of
-from trafficfed.baseline.view import Kind, Seen, View
+from trafficfed.baseline.view import Changes, Kind, Seen, View
 from trafficfed.errors import ConfigError
 from trafficfed.kubernetes_api.wire import Event, Foreign, Listed, Removed, Upserted
 from trafficfed.model import Cluster, Freshness, Source
 from trafficfed.propagation.objects import HUB, ObjectKey, TemplateKind
 from trafficfed.propagation.troubles import Failure
-from trafficfed.services.steps import STATUS, Step
+from trafficfed.services.steps import APPLY, DELETE, STATUS, Step
 
 AT_ONCE = 1000
 """Objects looked at in one turn: everything else waits meanwhile."""
-
-TELL_EVERY_S = 0.3
-"""One baseline's status is written no more often."""
-
-PATIENCE_S = 2.0
-"""So long a status waits for objects that are still to be looked at."""
 
 MOST_COSTLY = 3
 """A rule that costs too much of so many objects is refused altogether: it costs everybody else's turn."""
 
 _FIRST_FIELD = re.compile(r"\bobject((?:\.\??[A-Za-z_][A-Za-z0-9_]*)+)")
+
+
+GONE = Failure(
+    reason="NotThere", message="what it stands in is not there: a namespace, or the object itself", person=True
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +82,12 @@ class Engine:
         self.facts: dict[str, dict[str, Any]] = {name: facts_of(each) for name, each in clusters.items()}
         self._checks = Checks(owner, self.hub, self.views, self.facts, self.report, self.mending)
         self._agenda = Agenda(self.rulebook, self.views, self.report, self._checks)
-        self._policies = Policies(owner, self.rulebook, self.views, self.facts)
+        self.policies = Policies(owner, self.rulebook, self.views, self.facts)
         self._offending: dict[RulePlace, dict[ObjectKey, Seen]] = {}
         self._policies_due: set[str] = set()
-        self._untold: dict[str, float] = {}
-        self._told_s: dict[str, float] = {}
+        self.statuses = Statuses(
+            self.rulebook, self.report, self.mending, self.views, self._agenda, self.doubt, writes=writes
+        )
         self._costly: dict[RuleName, set[tuple[str, ObjectKey]]] = {}
 
     # ------------------------------------------------------------------ what is followed
@@ -111,7 +111,7 @@ class Engine:
         view = self.view(place)
         before = (view.version, view.absent)
         new = view.begin(kinds, absent, version)
-        self._policies_due.add(place)
+        self._policies_due |= {place, HUB}  # what the hub calls a kind is told by members
         if place != HUB and before != (view.version, view.absent):
             self.facts[place] = facts_of(self._clusters[place], version)
             for applied in self.rulebook.of(place):
@@ -132,13 +132,15 @@ class Engine:
         changed = view.take(kind, event)
         if unseen != (not view.streams.live):
             self._tell_about(place, now_s)
+        self._mark_seen(place, kind, changed, listed=isinstance(event, Listed))
+
+    def _mark_seen(self, place: str, kind: TemplateKind, changed: Changes, *, listed: bool) -> None:
         if kind in (POLICIES, BINDINGS_OF_POLICIES):
             self._policies_due.add(place)
-        elif place == HUB:
-            if kind != BASELINES and (changed or isinstance(event, Listed)):
-                self._agenda.mark_federated(self._clusters)
-        else:
-            self._agenda.mark_changes(place, kind, changed, listed=isinstance(event, Listed))
+        elif place != HUB:
+            self._agenda.mark_changes(place, kind, changed, listed=listed)
+        elif kind != BASELINES and (changed or listed):
+            self._agenda.mark_federated(self._clusters)
 
     def _take_baseline(self, event: Event, now_s: float) -> None:
         match event:
@@ -170,13 +172,11 @@ class Engine:
         if self.rulebook.put(baseline):
             self._costly = {rule: places for rule, places in self._costly.items() if rule[0] != name}
             self._rules_changed(name)
-        self._untold.setdefault(name, now_s)
+        self.statuses.touch(name, now_s)
 
     def _leave(self, name: str) -> None:
         self.rulebook.remove(name)
         self._rules_changed(name)
-        self._untold.pop(name, None)
-        self.report.changed.discard(name)
 
     def _rules_changed(self, name: str) -> None:
         """Whatever a baseline says now, and where: what it said before is forgotten."""
@@ -193,7 +193,7 @@ class Engine:
     def _tell_about(self, place: str, now_s: float) -> None:
         for name in self.rulebook.baselines:
             if place == HUB or place in self.rulebook.clusters_of(name):
-                self._untold.setdefault(name, now_s)
+                self.statuses.touch(name, now_s)
 
     @property
     def waiting(self) -> int:
@@ -204,8 +204,7 @@ class Engine:
         """When to look again, if nothing happens until then."""
         if self._agenda or self._policies_due:
             return now_s
-        untold = {*self._untold, *self.report.changed} if self._tells else ()
-        moments = [self._told_s.get(name, 0.0) + TELL_EVERY_S for name in untold]
+        moments = [*self.statuses.moments(now_s)] if self._tells else []
         if (retry_s := self.mending.troubles.next_s) is not None:
             moments.append(retry_s)
         return min(moments, default=None)
@@ -227,8 +226,9 @@ class Engine:
                 self._look(applied, taken, turn, now_s)
         for name in list(self._policies_due):
             self._policies_due.discard(name)
-            self._admit(turn, self._policies.steps(name, self.view(name), self.hub_uid, self._hub_is_live), now_s)
-        self._tell(turn, now_s)
+            self._admit(turn, self.policies.steps(name, self.view(name), self.hub_uid, self._hub_is_live), now_s)
+        if self._tells:
+            turn.steps += self.statuses.due(now_s)
         return turn
 
     def _look(self, applied: Applied, keys: list[ObjectKey], turn: Turn, now_s: float) -> None:
@@ -284,7 +284,7 @@ class Engine:
         """What could not be done is tried again."""
         if cluster == HUB or key.group == POLICIES.group:
             self._policies_due.add(cluster)
-            self._untold.setdefault(key.name, 0.0)
+            self.statuses.touch(key.name, 0.0)
         else:
             self._agenda.mark_object(cluster, key)
 
@@ -294,7 +294,7 @@ class Engine:
         """A program was compiled."""
         self.rulebook.checked(name, program, faults)
         self._rules_changed(name[0])
-        self._untold.setdefault(name[0], now_s)
+        self.statuses.touch(name[0], now_s)
 
     def unjudged(self, ask: Ask) -> None:
         """It could not be evaluated now."""
@@ -327,14 +327,19 @@ class Engine:
             said = f"spec.rules[{at}].mustHold.expression: costs too much of {MOST_COSTLY} objects and more"
             self.rulebook.refuse(name, said, costly=True)
             self._rules_changed(name[0])
-            self._untold.setdefault(name[0], now_s)
+            self.statuses.touch(name[0], now_s)
 
     # ------------------------------------------------------------------ what is written
 
     def _admit(self, turn: Turn, steps: Iterable[Step], now_s: float) -> None:
         for step in steps:
-            if self._writes and not self.doubt(step.cluster) and self.mending.admit(step, now_s):
+            if not self._writes or self.doubt(step.cluster):
+                continue
+            untroubled = self.mending.troubles.get(step.place) is None
+            if self.mending.admit(step, now_s):
                 turn.steps.append(step)
+            elif untroubled and self.mending.troubles.get(step.place) is not None:
+                self._again(step.cluster, step.object)  # why it is not mended is told
 
     def doubt(self, place: str) -> str:
         """Why nothing is written there; empty where it is who it should be."""
@@ -364,102 +369,32 @@ class Engine:
     def hub_uid(self) -> str:
         return self.hub.streams.of[BASELINES].uid if BASELINES in self.hub.streams.of else ""
 
-    def _tell(self, turn: Turn, now_s: float) -> None:
-        if not self._tells:
-            return
-        for name in self.report.changed:
-            self._untold.setdefault(name, now_s)
-        self.report.changed.clear()
-        busy = {place.baseline for place in self._agenda.places} | {name for (name, _), _ in self.rulebook.unchecked}
-        for name, since_s in list(self._untold.items()):
-            baseline = self.rulebook.baselines.get(name)
-            if baseline is None:
-                del self._untold[name]
-                continue
-            if now_s < self._told_s.get(name, 0.0) + TELL_EVERY_S or (name in busy and now_s < since_s + PATIENCE_S):
-                continue
-            status = status_of(
-                baseline,
-                self.rulebook.clusters_of(name),
-                tuple(self.report.of(name)),
-                self.unseen(name),
-                self.faults(name),
-                costly=any(each[0] == name for each in self.rulebook.costly),
-                now_s=now_s,
-            )
-            if status == baseline.status:
-                del self._untold[name]
-                continue
-            body = {
-                "apiVersion": BASELINES.api_version,
-                "kind": BASELINES.kind,
-                "metadata": {"name": name, "uid": baseline.uid},
-                "status": as_json(status),
-            }
-            step = Step(
-                cluster=HUB,
-                verb=STATUS,
-                kind=BASELINES,
-                namespace="",
-                name=name,
-                body=orjson.dumps(body),
-                uid=baseline.uid,
-                hash=str(baseline.revision),
-                manager="trafficfed-baseline",
-            )
-            self._told_s[name] = now_s
-            if self.mending.admit(step, now_s):
-                del self._untold[name]
-                turn.steps.append(step)
+    def done(self, step: Step, answer: bytes, now_s: float) -> None:
+        """It was carried out; ``answer`` is the object as it stands then."""
+        self._ended(step, None, now_s)
+        if step.verb == APPLY:
+            learned = self.view(step.cluster).learn(step.kind, answer)
+            self._mark_seen(step.cluster, step.kind, learned, listed=False)
 
-    def ended(self, step: Step, found: Failure | None, now_s: float) -> None:
-        """How a step ended."""
-        self.mending.ended(step, found, now_s)
-        if step.verb == STATUS:
-            self._untold.setdefault(step.name, now_s)
-        elif step.kind in (POLICIES, BINDINGS_OF_POLICIES):
-            self._policies_due.add(step.cluster)
-        elif found is not None:
+    def absent(self, step: Step, now_s: float) -> None:
+        """What it was about is not there."""
+        if step.verb == DELETE:
+            self.done(step, b"", now_s)
+        else:
+            self.failed(step, GONE, now_s)
+
+    def failed(self, step: Step, found: Failure, now_s: float) -> None:
+        """It was not carried out."""
+        self._ended(step, found, now_s)
+        if step.verb != STATUS:
             self._again(step.cluster, step.object)
 
+    def _ended(self, step: Step, found: Failure | None, now_s: float) -> None:
+        self.mending.ended(step, found, now_s)
+        if step.verb == STATUS:
+            self.statuses.touch(step.name, now_s)
+
     # ------------------------------------------------------------------ what is shown
-
-    def faults(self, name: str) -> tuple[str, ...]:
-        """What of a baseline cannot be used, or is not carried out."""
-        told = [said for (baseline, _), said in sorted(self.rulebook.faults.items()) if baseline == name]
-        mode = self.rulebook.baselines[name].mode
-        if not self._writes and mode is not Mode.INFORM:
-            told.append(f"spec.mode: {mode} is not carried out: the controller only reads (baselines.members: read)")
-        for place in (HUB, *self.views):
-            for kind in (POLICIES, BINDINGS_OF_POLICIES):
-                for key in self._policy_keys(kind, name):
-                    why = self.mending.why(place, key)
-                    told += [f"{place}: {key}: {why}"] if why else []
-        return tuple(told)
-
-    def _policy_keys(self, kind: TemplateKind, name: str) -> Iterator[ObjectKey]:
-        baseline = self.rulebook.baselines[name]
-        if baseline.mode is Mode.DENY:
-            for rule in baseline.rules:
-                for at in range(len(selectors(rule))):
-                    yield ObjectKey(kind.group, kind.kind, "", f"{name}.{rule.name}.{at}.baseline.trafficfed.io")
-
-    def unseen(self, name: str) -> dict[str, str]:
-        """Of each cluster of a baseline, why not everything that its rules ask about is seen and looked at."""
-        due = {place.cluster for place in self._agenda.places if place.baseline == name}
-        unchecked = any(baseline == name for (baseline, _), _ in self.rulebook.unchecked)
-        found = {}
-        for cluster in self.rulebook.clusters_of(name):
-            kinds: set[Kind] = set()
-            for applied in self.rulebook.of_baseline(name):
-                if applied.place.cluster == cluster:
-                    kinds |= kinds_of(applied.rule)
-            baseline = self.rulebook.baselines[name]
-            if baseline.mode is Mode.DENY:
-                kinds |= set(POLICY_KINDS)
-            reason = self.doubt(cluster) or self.views[cluster].unseen(kinds)
-            found[cluster] = reason or ("still being looked at" if cluster in due or unchecked else "")
-        return found
 
     def denying(self, cluster: str, key: ObjectKey, labels: dict[str, str]) -> tuple[Applied, ...]:
         """The rules of denying baselines that an object would have to keep in a cluster."""

@@ -30,7 +30,7 @@ class Applied(Value, frozen=True, kw_only=True):
 
 class Rulebook:
     """``unreadable`` are objects on the hub that are no baselines, by name, with the reason; ``faults`` what is wrong
-    with single rules, which are kept nowhere."""
+    with single rules, which are kept nowhere, ``left`` names of those that were seen to leave."""
 
     def __init__(self, clusters: Mapping[str, Cluster]) -> None:
         self._clusters = clusters
@@ -40,6 +40,7 @@ class Rulebook:
         self.costly: set[RuleName] = set()
         self._unchecked: dict[RuleName, Program] = {}
         self.doubt = ""
+        self.left: set[str] = set()
         self._applied: dict[str, dict[RulePlace, Applied]] = {name: {} for name in clusters}
         self._about: dict[str, dict[tuple[str, str], list[Applied]]] = {name: {} for name in clusters}
 
@@ -49,6 +50,7 @@ class Rulebook:
         """Whether anything is decided otherwise now."""
         before = self.baselines.get(baseline.name)
         self.baselines[baseline.name] = baseline
+        self.left.discard(baseline.name)
         self.unreadable.pop(baseline.name, None)
         if before is not None and before.same_rules(baseline):
             self._reindex(baseline.name)
@@ -72,6 +74,7 @@ class Rulebook:
         return tuple(sorted(gone))
 
     def remove(self, name: str) -> None:
+        self.left.add(name)
         self.baselines.pop(name, None)
         self.unreadable.pop(name, None)
         self._forget_faults(name)
@@ -96,6 +99,10 @@ class Rulebook:
     def unchecked(self) -> tuple[tuple[RuleName, Program], ...]:
         """Programs that have to be compiled before their rules are used."""
         return tuple(self._unchecked.items())
+
+    def is_unchecked(self, baseline: str, rule: str) -> bool:
+        """Whether nobody knows yet if it can be used."""
+        return (baseline, rule) in self._unchecked
 
     def checked(self, name: RuleName, program: Program, faults: Iterable[Fault]) -> bool:
         """Whether the rule is used from now on; False too where it is another one by now."""

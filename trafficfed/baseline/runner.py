@@ -30,16 +30,12 @@ from trafficfed.propagation.follow import Followed
 from trafficfed.propagation.objects import HUB, ObjectKey, TemplateKind
 from trafficfed.propagation.outcome import ABSENT, DONE, Ended, Listener, nobody
 from trafficfed.propagation.troubles import Failure
-from trafficfed.services.steps import DELETE, Step
+from trafficfed.services.steps import Step
 from trafficfed.services.writer import StepWriter
 
 RETRY_S = 1.0
 LONGEST_NAP_S = 5.0
 """Whether a member is another one by now is told by the table, which wakes nobody here."""
-
-GONE = Failure(
-    reason="NotThere", message="what it stands in is not there: a namespace, or the object itself", person=True
-)
 
 
 class Evaluates(Protocol):
@@ -133,6 +129,7 @@ class FleetBaselines:
         book = engine.rulebook
         found = [("hub", name, "InvalidBaseline", said) for name, said in sorted(book.unreadable.items())]
         found += [("hub", name, "InvalidBaseline", said) for (name, _), said in sorted(book.faults.items())]
+        found += [(at, "policies", "HeldBack", said) for at, said in sorted(engine.policies.held.items())]
         if self._reason:
             found.append(("hub", "FleetBaselines", "NotFollowed", self._reason))
         if book.baselines:
@@ -279,16 +276,18 @@ class FleetBaselines:
         self._wake.set()
 
     def done(self, step: Step, answer: bytes) -> None:
-        self._end(step, None, DONE)
+        self._running.done(step, answer, self._clock.now_s())
+        self._count(step, DONE)
 
     def absent(self, step: Step) -> None:
-        self._end(step, None if step.verb == DELETE else GONE, ABSENT)
+        self._running.absent(step, self._clock.now_s())
+        self._count(step, ABSENT)
 
     def failed(self, step: Step, found: Failure) -> None:
-        self._end(step, found, found.reason)
+        self._running.failed(step, found, self._clock.now_s())
+        self._count(step, found.reason)
 
-    def _end(self, step: Step, found: Failure | None, outcome: str) -> None:
-        self._running.ended(step, found, self._clock.now_s())
+    def _count(self, step: Step, outcome: str) -> None:
         self.listener(Ended(cluster=step.cluster, step=step.verb, outcome=outcome))
         self._wake.set()
 

@@ -22,12 +22,12 @@ def audited(engine: Engine) -> tuple[Audited, ...]:
     found = []
     for name, baseline in engine.rulebook.baselines.items():
         violations = tuple(engine.report.of(name))
-        results = cluster_results(engine.rulebook.clusters_of(name), violations, engine.unseen(name))
+        results = cluster_results(engine.rulebook.clusters_of(name), violations, engine.statuses.unseen(name))
         found.append(
             Audited(
                 name=name,
                 mode=str(baseline.mode),
-                faults=engine.faults(name),
+                faults=engine.statuses.faults(name),
                 clusters=tuple(results),
                 violations=violations,
             )

@@ -4,13 +4,17 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from trafficfed.kubernetes_api.wire import Event, Foreign, Listed, Lost, Meta, Removed, Resumed, Upserted, Watched
+from trafficfed.kubernetes_api.wire import Event, Foreign, Listed, Lost, Meta, Removed, Resumed, Upserted, Watched, Wire
 from trafficfed.propagation.followed import Stream, Streams, key_of, with_type
 from trafficfed.propagation.objects import ObjectKey, TemplateKind
 from trafficfed.unreadable import UNREADABLE
 
 Kind = tuple[str, str]
 """apiVersion and kind."""
+
+
+class _Head(Wire, frozen=True):
+    metadata: Meta = Meta()
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -24,6 +28,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
+NOT_YET = "not connected yet"
 Changes = dict[ObjectKey, tuple[Seen | None, Seen | None]]
 """How each object stood before, and how it stands now."""
 
@@ -32,7 +37,7 @@ class View:
     """``version`` is the API server's own, as v1.36.1; ``lost`` says why nothing of it can be followed."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.version, self.lost = name, "", "not connected yet"
+        self.name, self.version, self.lost = name, "", NOT_YET
         self.kinds: dict[Kind, TemplateKind] = {}
         self.absent: frozenset[Kind] = frozenset()
         self.streams = Streams()
@@ -73,6 +78,14 @@ class View:
                 return self._remove(kind, found.metadata)
         return {}
 
+    def learn(self, kind: TemplateKind, body: bytes) -> Changes:
+        """What an API server answered to a write: its watch may tell it later."""
+        try:
+            meta = msgspec.json.decode(body, type=_Head).metadata
+        except UNREADABLE:
+            return {}
+        return self._put(kind, Foreign(metadata=meta, body=body)) if meta.name else {}
+
     def _list(self, kind: TemplateKind, event: Listed[Watched]) -> Changes:
         before = self._objects.pop((kind.group, kind.kind), {})
         changed: Changes = {}
@@ -104,7 +117,10 @@ class View:
         revision = int(meta.resource_version) if meta.resource_version.isdecimal() else 0
         seen = Seen(key, meta.uid, revision, meta.labels or {}, meta.annotations or {}, body)
         held = self._of(kind)
-        before, held[key] = held.get(key), seen
+        before = held.get(key)
+        if before is not None and before.uid == seen.uid and before.revision > revision:
+            return {}  # older than what a write was answered with
+        held[key] = seen
         return {key: (before, seen)}
 
     def _remove(self, kind: TemplateKind, meta: Meta) -> Changes:
@@ -134,6 +150,13 @@ class View:
     def is_listed(self, kind: Kind) -> bool:
         """Whether a kind was seen completely once, so that what is missing is missing."""
         return kind in self.absent or (kind in self.kinds and self.streams.of[self.kinds[kind]].listed)
+
+    def tried(self, kinds: Iterable[Kind]) -> bool:
+        """Whether each of them is seen, or known to be out of reach."""
+        if self.lost:
+            return self.lost != NOT_YET
+        asked = (self.kinds.get(kind) for kind in kinds if kind not in self.absent)
+        return all(each is not None and self.streams.of[each].tried for each in asked)
 
     def unseen(self, kinds: Iterable[Kind]) -> str:
         """Why not all of these kinds are seen now; empty where they are. What an API server does not have is seen."""

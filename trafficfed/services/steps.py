@@ -49,7 +49,7 @@ class Step(Value, frozen=True, kw_only=True):
     def place(self) -> tuple[str, ObjectKey]:
         """Where one step at a time may be under way: the status is an object of its own."""
         found = self.object
-        part = " status" if self.verb == STATUS else "" if self.manager == words.MANAGER else " marks"
+        part = " status" if self.verb == STATUS else " marks" if self.manager == MARKS_MANAGER else ""
         return self.cluster, msgspec.structs.replace(found, kind=f"{found.kind}{part}")
 
 

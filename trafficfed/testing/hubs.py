@@ -35,6 +35,14 @@ def allow_propagation(member: RealCluster) -> RealCluster:
     return member
 
 
+def allow_baselines(hub: RealCluster, *members: RealCluster) -> None:
+    """Let the product keep the hub's baselines in the members."""
+    hub.kubectl("apply", "--server-side", "-f", str(DEPLOY / "rbac-hub-baselines.yaml"))
+    for member in members:
+        for name in ("rbac-member-baselines.yaml", "rbac-member-access.yaml"):
+            member.kubectl("apply", "--server-side", "-f", str(DEPLOY / name))
+
+
 def allow_services(member: RealCluster) -> RealCluster:
     """Install what an administrator installs for exports and imports, as the documentation says."""
     member.kubectl("apply", "--server-side", "-f", str(DEPLOY / "rbac-member-services.yaml"))

@@ -11,6 +11,8 @@ from trafficfed.observe.http_api import serving
 from trafficfed.observe.metrics import Gauges, Metrics
 from trafficfed.observe.operations import ControlRequest, UndoRequest
 from trafficfed.observe.views import (
+    AuditView,
+    BaselineView,
     ChainView,
     ControlsView,
     DoneView,
@@ -32,6 +34,7 @@ class ScriptedOperations:
         self.chains: dict[str, ChainView] = {}
         self.foreseen = PreviewView(order="drain of cluster eu")
         self.previewed: list[ControlRequest | UndoRequest] = []
+        self.baselines: tuple[BaselineView, ...] = ()
         self.reasons: tuple[str, ...] = ()
         self.failure: TrafficfedError | None = None
         self.orders: list[tuple[str, str]] = []
@@ -59,6 +62,12 @@ class ScriptedOperations:
         self._fail()
         told = self.view.events
         return EventsView(owner=self.view.owner, at_s=self.view.at_s, seen=len(told), events=told[after:])
+
+    def audit(self, baseline: str, cluster: str) -> AuditView:
+        self._fail()
+        chosen = tuple(each for each in self.baselines if baseline in ("", each.name))
+        held = not any(each.violations for each in chosen)
+        return AuditView(owner=self.view.owner, at_s=self.view.at_s, compliant=held, baselines=chosen)
 
     async def confirm(self, confirm_id: str) -> DoneView:
         self._fail()

@@ -18,7 +18,7 @@ from trafficfed.testing.authorities import Authority, Bind, Knot
 from trafficfed.testing.backends import Backend
 from trafficfed.testing.clusters import ClusterFarm, RealCluster
 from trafficfed.testing.deployment import QUICK, Deployment
-from trafficfed.testing.hubs import allow_propagation, allow_services, make_hub
+from trafficfed.testing.hubs import allow_baselines, allow_propagation, allow_services, make_hub
 
 ZONE = "fed.test"
 NAMESPACE = "shop"
@@ -158,9 +158,16 @@ class World:
 
 
 @contextmanager
-def world(directory: Path, *, with_hub: bool = False, with_services: bool = False, **settings: Any) -> Iterator[World]:
+def world(
+    directory: Path,
+    *,
+    with_hub: bool = False,
+    with_services: bool = False,
+    with_baselines: bool = False,
+    **settings: Any,
+) -> Iterator[World]:
     """Start everything; ``settings`` go to the Deployment. A hub is a fourth API server. ``with_services``: members
-    export Services to each other."""
+    export Services to each other; ``with_baselines``: those of the hub are kept."""
     records = f"by-hand.{ZONE}. 60 A 192.0.2.200\n"
     backends = {region: Backend(f"127.0.{number}.10") for number, region in enumerate(REGIONS, 1)}
     with ClusterFarm(directory / "clusters") as farm:
@@ -177,6 +184,10 @@ def world(directory: Path, *, with_hub: bool = False, with_services: bool = Fals
                 for member in clusters.values():
                     allow_services(member)
             hub = _hub(farm, clusters, deployment) if with_hub else None
+            if with_baselines:
+                assert hub is not None, "baselines stand on a hub"
+                deployment.set(baselines={"members": "write"})
+                allow_baselines(hub, *clusters.values())
             deployment.start()
             yield World(clusters, backends, bind, knot, deployment, hub)
 
