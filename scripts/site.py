@@ -47,6 +47,7 @@ ROOMS = {
         "globalservices",
         "propagation",
         "services",
+        "baselines",
         "several-controllers",
         "vantages",
         "failures",

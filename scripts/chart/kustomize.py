@@ -17,7 +17,17 @@ from trafficfed.testing.pages import page
 KUSTOMIZE = ROOT / "deploy" / "kustomize"
 MADE = "# Made by scripts/chart/kustomize.py from deploy/helm/trafficfed; do not edit.\n"
 ACCESS = ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
-PARTS = ("member", "elector", "hub", "propagation", "services", "istio")
+PARTS = (
+    "member",
+    "elector",
+    "hub",
+    "propagation",
+    "services",
+    "istio",
+    "baselines",
+    "baselinesHub",
+    "access",
+)
 WORKLOADS = ("controller", "nameserver", "prober")
 SECRETS = {"secrets": ["trafficfed-keys"]}
 EXAMPLE = ("member", "controller", "nameserver")

@@ -92,6 +92,27 @@ KINDS = (
 )
 
 
+class Granted(Values):
+    """Kinds of one API group."""
+
+    group: str = Field(description="empty for the core group")
+    resources: tuple[str, ...] = Field(min_length=1, description="their plurals")
+
+
+_RBAC = "rbac.authorization.k8s.io"
+AUDITED = (
+    Granted(group="", resources=("namespaces", "pods")),
+    Granted(group="apps", resources=("deployments", "statefulsets", "daemonsets")),
+    Granted(group="batch", resources=("jobs", "cronjobs")),
+    Granted(group="networking.k8s.io", resources=("networkpolicies",)),
+    Granted(group=_RBAC, resources=("roles", "clusterroles", "rolebindings", "clusterrolebindings")),
+)
+ENFORCED = (
+    Granted(group="", resources=("namespaces",)),
+    Granted(group="networking.k8s.io", resources=("networkpolicies",)),
+)
+
+
 class Rbac(Values):
     """What trafficfed may do in this cluster, by the part that the cluster plays."""
 
@@ -102,7 +123,13 @@ class Rbac(Values):
     propagation: bool = Field(False, description="copies are written here, as policies on the hub want it")
     services: bool = Field(False, description="Services of other clusters are imported here")
     istio: bool = Field(False, description="Istio is told of what is imported here")
+    baselines: bool = Field(False, description="the hub's baselines are kept here")
+    baselines_hub: bool = Field(False, description="it is the hub of baselines, beside `hub`")
+    access: bool = Field(False, description="bindings of the hub are granted here, with `baselines`")
     kinds: tuple[Kinds, ...] = Field(KINDS, description="what `propagation.kinds` of the configuration allows")
+    audited: tuple[Granted, ...] = Field(AUDITED, description="what rules of baselines look at")
+    enforced: tuple[Granted, ...] = Field(ENFORCED, description="what baselines may write and delete")
+    granted: tuple[str, ...] = Field(("view", "edit", "admin"), description="ClusterRoles that `access` may grant")
 
 
 class Pod(Values):

@@ -142,6 +142,32 @@ ONE_CLUSTER = Dashboard(
             ),
         ),
         Row(
+            "Baselines",
+            (
+                Panel(
+                    "Violations",
+                    "Objects in the cluster that break a rule, by baseline.",
+                    (Query(f"max by (baseline) ({of('baseline_violations', HERE)})", "{{baseline}}"),),
+                    stacked=True,
+                    width=8,
+                ),
+                Panel(
+                    "Steps of baselines",
+                    "What was written in the cluster, and how it ended.",
+                    (Query(f"sum by (step, outcome) ({rate('baseline_steps_total', HERE)})", "{{step}} {{outcome}}"),),
+                    unit="ops",
+                    width=8,
+                ),
+                stat(
+                    "Baselines followed",
+                    "1 while everything is watched that rules ask about.",
+                    f"min({of('baseline_member_seen', HERE)})",
+                    steps=WANTED,
+                    width=8,
+                ),
+            ),
+        ),
+        Row(
             "Multi-Cluster Services",
             (
                 Panel(

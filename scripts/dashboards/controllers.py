@@ -87,6 +87,7 @@ WORK = Row(
                 Query(f"max by (instance) ({of('queue_depth')})", "{{instance}} services"),
                 Query(f"max by (instance) ({of('propagation_queue_depth')})", "{{instance}} objects"),
                 Query(f"max by (instance) ({of('services_queue_depth')})", "{{instance}} imports"),
+                Query(f"max by (instance) ({of('baseline_queue_depth')})", "{{instance}} baselines"),
             ),
         ),
         Panel(
@@ -114,6 +115,16 @@ WORK = Row(
             "That began, by reason.",
             (Query(f"sum by (reason) ({rate('refusals_total')})", "{{reason}}"),),
             unit="ops",
+            width=8,
+        ),
+        Panel(
+            "Rules of baselines",
+            "Evaluations of expressions, and rules that cannot be used.",
+            (
+                Query(f"sum by (instance) ({rate('baseline_evaluations_total')})", "{{instance}} evaluations a second"),
+                Query(f"max by (baseline) ({of('baseline_refused_rules')})", "{{baseline}} refused"),
+            ),
+            width=8,
         ),
         Panel(
             "The hub",
@@ -122,6 +133,7 @@ WORK = Row(
                 Query(f"max by (freshness) ({of('hub_freshness')})", "{{freshness}}"),
                 Query(f"sum({rate('propagation_hub_writes_total')})", "writes a second"),
             ),
+            width=8,
         ),
     ),
 )

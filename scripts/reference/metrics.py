@@ -11,6 +11,7 @@ from trafficfed.nameserver import metrics as nameserver_metrics
 from trafficfed.nameserver.status import Numbers
 from trafficfed.nameserver.tallies import Asked
 from trafficfed.observe import series
+from trafficfed.observe.baseline_metrics import BaselineMetrics
 from trafficfed.observe.certificates import Certificates
 from trafficfed.observe.configuration_metrics import ConfigurationMetrics
 from trafficfed.observe.exposition import Family
@@ -22,6 +23,7 @@ from trafficfed.observe.services_metrics import ServicesMetrics
 from trafficfed.observe.step_metrics import StepMetrics
 from trafficfed.observe.totals import Totals
 from trafficfed.observe.views import LeadershipView, VantageView
+from trafficfed.testing.idle_baselines import IdleBaselines
 from trafficfed.testing.idle_propagation import Idle
 from trafficfed.testing.idle_services import IdleServices
 from trafficfed.vantage import metrics as prober_metrics
@@ -106,6 +108,12 @@ def of_propagation() -> Iterator[Described]:
 def of_services() -> Iterator[Described]:
     metrics = ServicesMetrics(CollectorRegistry(), IdleServices())
     yield from _of_steps(metrics.ends)
+    yield from map(_exposed, metrics.collect())
+
+
+def of_baselines() -> Iterator[Described]:
+    metrics = BaselineMetrics(CollectorRegistry(), IdleBaselines())
+    yield from (_exposed(each, tuple(metrics.steps._labelnames)) for each in metrics.steps.collect())
     yield from map(_exposed, metrics.collect())
 
 

@@ -18,6 +18,7 @@ def tables() -> dict[str, dict[str, Callable[[], str]]]:
             "metrics of a controller": partial(metrics.table, metrics.of_a_controller),
             "metrics of several controllers": partial(metrics.table, metrics.of_several_controllers),
             "metrics of propagation": partial(metrics.table, metrics.of_propagation),
+            "metrics of baselines": partial(metrics.table, metrics.of_baselines),
             "metrics of services": partial(metrics.table, metrics.of_services),
             "metrics of a name server": partial(metrics.table, metrics.of_a_name_server),
         },

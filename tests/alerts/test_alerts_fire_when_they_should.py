@@ -22,6 +22,7 @@ WANTED = (
     "BrakeEngaged",
     "PublicationNotConverging",
     "VantageDiscarded",
+    "BaselineNotKept",
     "CertificateNearExpiry",
     "NotLeading",
     "NameServerBehind",

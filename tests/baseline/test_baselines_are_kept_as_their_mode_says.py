@@ -1,4 +1,4 @@
-"""Baselines at emulated API servers in virtual time: what is wrong is told, mended or refused; nothing else is touched."""
+"""Baselines at emulated API servers in virtual time: what is wrong is told, mended or refused, and nothing else."""
 
 import asyncio
 from collections.abc import Callable

@@ -11,7 +11,7 @@ from trafficfed.cli.commands import ALL
 from trafficfed.cli.group import trafficfed as group
 
 CONTROLS = {"drain", "undrain", "shift", "unshift", "freeze", "unfreeze", "controls"}
-WITH_OUTPUT = {"plan", "explain", "status", "confirm", "forget", "version", "events", "check"} | CONTROLS
+WITH_OUTPUT = {"plan", "explain", "status", "confirm", "forget", "version", "events", "check", "audit"} | CONTROLS
 
 
 def test_the_commands_are_those_of_the_manual() -> None:

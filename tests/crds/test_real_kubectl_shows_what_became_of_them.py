@@ -92,6 +92,7 @@ def test_all_kinds_are_one_category(hub: RealCluster) -> None:
     listed = hub.kubectl("api-resources", "--categories=trafficfed", "-o", "name").split()
     assert listed == [
         "clusterpropagationpolicies.trafficfed.io",
+        "fleetbaselines.trafficfed.io",
         "globalservices.trafficfed.io",
         "operatorcontrols.trafficfed.io",
         "propagationpolicies.trafficfed.io",

@@ -46,13 +46,16 @@ def test_the_schema_takes_durations_as_the_product_does(one_controller: Json, in
     jsonschema.validate(one_controller, schema)
 
 
-PARTS = ("member", "elector", "hub", "propagation", "services", "istio")
+PARTS = ("member", "elector", "hub", "propagation", "services", "istio", "baselines", "baselinesHub", "access")
 ACCESS = {
     "member": ("rbac.yaml", "elector"),
     "hub": ("rbac-hub.yaml",),
     "propagation": ("rbac-member-propagation.yaml",),
     "services": ("rbac-member-services.yaml",),
     "istio": ("rbac-member-istio.yaml",),
+    "baselines": ("rbac-member-baselines.yaml",),
+    "baselinesHub": ("rbac-hub-baselines.yaml",),
+    "access": ("rbac-member-access.yaml",),
 }
 
 
@@ -85,4 +88,6 @@ def test_no_permission_has_a_wildcard() -> None:
     switches = dict.fromkeys(PARTS, True)
     given = permitted(rendered({"controller": {"enabled": False}, "rbac": switches}))
     assert given
-    assert not [each for each in given if "*" in each or "escalate" in each or "bind" in each or "impersonate" in each]
+    assert not [each for each in given if "*" in each or "escalate" in each or "impersonate" in each]
+    granting = [each[4:] for each in given if "bind" in each]
+    assert granting == [("view", "edit", "admin")], "only roles that are named"

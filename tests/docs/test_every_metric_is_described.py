@@ -16,6 +16,7 @@ ALL = (
     *metrics.of_several_controllers(),
     *metrics.of_propagation(),
     *metrics.of_services(),
+    *metrics.of_baselines(),
     *metrics.of_a_name_server(),
     *metrics.of_a_prober(),
 )

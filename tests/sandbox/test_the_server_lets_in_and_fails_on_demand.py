@@ -17,6 +17,16 @@ from trafficfed.testing.kubernetes_http import Access, Api
 pytestmark = pytest.mark.real
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 
+GROUPS = (
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apps",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "networking.k8s.io",
+    "rbac.authorization.k8s.io",
+)
+
 
 @pytest.fixture
 async def server(clock: SystemClock, schemas: Schemas) -> AsyncIterator[ApiServer]:
@@ -67,7 +77,7 @@ async def test_it_says_what_it_serves(eu: Api) -> None:
     assert (await eu.get("/version")).body["minor"] == "37"
     assert (await eu.get("/api")).body["versions"] == ["v1"]
     groups = [group["name"] for group in (await eu.get("/apis")).body["groups"]]
-    assert groups == ["apiextensions.k8s.io", "apps", "coordination.k8s.io", "discovery.k8s.io"]
+    assert groups == list(GROUPS)
     assert (await eu.get("/apis/discovery.k8s.io")).body["preferredVersion"]["version"] == "v1"
     resources = {one["name"]: one for one in (await eu.get("/api/v1")).body["resources"]}
     assert resources["services"]["shortNames"] == ["svc"]
@@ -79,8 +89,7 @@ async def test_it_says_what_it_serves(eu: Api) -> None:
 
 async def test_openapi_has_the_schema_of_every_kind(server: ApiServer, eu: Api) -> None:
     paths = (await eu.get("/openapi/v3")).body["paths"]
-    groups = ("apiextensions.k8s.io", "apps", "coordination.k8s.io", "discovery.k8s.io")
-    assert set(paths) == {"api/v1", *(f"apis/{group}/v1" for group in groups)}
+    assert set(paths) == {"api/v1", *(f"apis/{group}/v1" for group in GROUPS)}
     url = paths["api/v1"]["serverRelativeURL"].removeprefix("/clusters/eu")
     document = (await eu.get(url)).body
     schemas = document["components"]["schemas"]

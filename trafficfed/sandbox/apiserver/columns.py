@@ -5,8 +5,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from trafficfed.model import Value
-from trafficfed.sandbox.apiserver import jsonpaths
+from trafficfed.sandbox.apiserver import jsonpaths, kinds
 from trafficfed.sandbox.apiserver.kinds import (
+    ADMISSION_BINDING,
+    ADMISSION_POLICY,
+    CLUSTER_ROLE,
+    CLUSTER_ROLE_BINDING,
     CONFIG_MAP,
     DEFINITION,
     DEPLOYMENT,
@@ -14,8 +18,10 @@ from trafficfed.sandbox.apiserver.kinds import (
     EVENT,
     LEASE,
     NAMESPACE,
+    NETWORK_POLICY,
     NODE,
     POD,
+    ROLE_BINDING,
     SECRET,
     SERVICE,
     Json,
@@ -210,6 +216,13 @@ def _of_containers(field: str) -> Callable[[Json, float], str]:
 
 NAME = Column("Name", _at("metadata", "name"))
 AGE = Column("Age", _age)
+CREATED_AT = Column("Created At", _at("metadata", "creationTimestamp"), type="date")
+
+
+def _role(binding: Json, now_s: float) -> str:
+    return f"{binding['roleRef']['kind']}/{binding['roleRef']['name']}"
+
+
 COLUMNS: dict[Kind, tuple[Column, ...]] = {
     SERVICE: (
         Column("Type", _at("spec", "type")),
@@ -261,5 +274,23 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
         Column("Images", _of_containers("image"), wide=True),
         Column("Selector", lambda value, now_s: _pairs(value["spec"]["selector"].get("matchLabels")), wide=True),
     ),
-    DEFINITION: (Column("Created At", _at("metadata", "creationTimestamp"), type="date"),),
+    NETWORK_POLICY: (
+        Column("Pod-Selector", lambda value, now_s: _pairs(value["spec"].get("podSelector", {}).get("matchLabels"))),
+        AGE,
+    ),
+    kinds.ROLE: (CREATED_AT,),
+    CLUSTER_ROLE: (CREATED_AT,),
+    ROLE_BINDING: (Column("Role", _role), AGE),
+    CLUSTER_ROLE_BINDING: (Column("Role", _role), AGE),
+    ADMISSION_POLICY: (
+        Column("Validations", lambda value, now_s: len(value["spec"].get("validations") or ()), type="integer"),
+        Column("ParamKind", _at("spec", "paramKind", "kind", otherwise="<unset>")),
+        AGE,
+    ),
+    ADMISSION_BINDING: (
+        Column("PolicyName", _at("spec", "policyName")),
+        Column("ParamRef", _at("spec", "paramRef", "name", otherwise="<unset>")),
+        AGE,
+    ),
+    DEFINITION: (CREATED_AT,),
 }

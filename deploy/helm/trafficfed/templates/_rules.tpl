@@ -105,6 +105,47 @@
   verbs: [list, watch, create, patch, delete]
 {{- end }}
 
+{{- define "trafficfed.rules.baselines" -}}
+{{- range .Values.rbac.audited }}
+- apiGroups: [{{ .group | quote }}]
+  resources: {{ .resources | toJson }}
+  verbs: [list, watch]
+{{- end }}
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [validatingadmissionpolicies, validatingadmissionpolicybindings]
+  verbs: [list, watch, create, patch, delete]
+{{- range .Values.rbac.enforced }}
+- apiGroups: [{{ .group | quote }}]
+  resources: {{ .resources | toJson }}
+  verbs: [create, patch, delete]
+{{- end }}
+{{- end }}
+
+{{- define "trafficfed.rules.baselinesHub" -}}
+- apiGroups: [trafficfed.io]
+  resources: [fleetbaselines]
+  verbs: [list, watch]
+- apiGroups: [trafficfed.io]
+  resources: [fleetbaselines/status]
+  verbs: [patch]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [rolebindings, clusterrolebindings]
+  verbs: [list, watch]
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [validatingadmissionpolicies, validatingadmissionpolicybindings]
+  verbs: [list, watch, create, patch, delete]
+{{- end }}
+
+{{- define "trafficfed.rules.access" -}}
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [rolebindings, clusterrolebindings]
+  verbs: [create, patch, delete]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [clusterroles]
+  resourceNames: {{ .Values.rbac.granted | toJson }}
+  verbs: [bind]
+{{- end }}
+
 {{- define "trafficfed.rules.clusterset" -}}
 - apiGroups: [multicluster.x-k8s.io]
   resources: [serviceimports]
