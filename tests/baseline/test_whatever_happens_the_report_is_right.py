@@ -1,4 +1,4 @@
-"""Whatever order events come in, and whoever fails meanwhile, in the end the report says what a look at everything says."""
+"""Whatever order events come in, and whoever fails meanwhile: in the end it is told what a look at everything tells."""
 
 import asyncio
 from collections.abc import Callable

@@ -15,17 +15,24 @@ WHOLE = ObjectKey("", "Cluster", "", "")
 
 
 class Agenda:
-    """Its length follows the change: an object marks the rules about its kind, a rule the objects it is about."""
+    """Its length follows the change: an object marks the rules about its kind, a rule the objects it is about. ``asked``
+    are the rules whose expressions are being evaluated."""
 
     def __init__(self, rulebook: Rulebook, views: Mapping[str, View], report: Report, checks: Checks) -> None:
         self._rulebook, self._views, self._report, self._checks = rulebook, views, report, checks
         self._due: dict[RulePlace, dict[ObjectKey, None]] = {}
+        self.asked: set[RulePlace] = set()
 
     def __len__(self) -> int:
         return sum(map(len, self._due.values()))
 
     def __contains__(self, place: RulePlace) -> bool:
         return place in self._due
+
+    @property
+    def unsettled(self) -> set[RulePlace]:
+        """Rules in clusters of which not everything is known yet."""
+        return self.asked | self._due.keys()
 
     @property
     def places(self) -> tuple[RulePlace, ...]:

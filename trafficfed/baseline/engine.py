@@ -273,6 +273,7 @@ class Engine:
             asked.append(key)
             items.append(Item(seen.body, self.namespace_of(place.cluster, key) if program.wants_namespace else b""))
         if asked:
+            self._agenda.asked.add(place)
             turn.asks.append(Ask(place, program, facts, tuple(asked), tuple(items)))
 
     def namespace_of(self, cluster: str, key: ObjectKey) -> bytes:
@@ -298,12 +299,14 @@ class Engine:
 
     def unjudged(self, ask: Ask) -> None:
         """It could not be evaluated now."""
+        self._agenda.asked.discard(ask.place)
         if self.rulebook.find(ask.place) is not None:
             for key in ask.keys:
                 self._agenda.mark(ask.place, key)
 
     def judged(self, ask: Ask, verdicts: Iterable[Verdict], now_s: float) -> None:
         """What it came to; nothing where the rule is another one by now."""
+        self._agenda.asked.discard(ask.place)
         applied = self.rulebook.find(ask.place)
         if applied is None or applied.program != ask.program:
             return

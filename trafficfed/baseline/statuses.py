@@ -95,7 +95,7 @@ class Statuses:
 
     def _busy(self) -> set[str]:
         """Baselines of which more will be known in a moment."""
-        busy = {place.baseline for place in self._agenda.places} | {name for (name, _), _ in self._rulebook.unchecked}
+        busy = {place.baseline for place in self._agenda.unsettled} | {name for (name, _), _ in self._rulebook.unchecked}
         untried = {name for name, view in self._views.items() if not view.tried(self._rulebook.kinds(name))}
         return busy | {name for name in self._untold if not untried.isdisjoint(self._rulebook.clusters_of(name))}
 
@@ -123,7 +123,7 @@ class Statuses:
 
     def unseen(self, name: str) -> dict[str, str]:
         """Of each cluster of a baseline, why not everything that its rules ask about is seen and looked at."""
-        due = {place.cluster for place in self._agenda.places if place.baseline == name}
+        due = {place.cluster for place in self._agenda.unsettled if place.baseline == name}
         unchecked = any(baseline == name for (baseline, _), _ in self._rulebook.unchecked)
         found = {}
         for cluster in self._rulebook.clusters_of(name):
