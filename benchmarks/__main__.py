@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import baselines as fleet_baselines
 from benchmarks import change_to_answer, exports, hub_to_members, newcomer, page_viewers, region_death, scrape
 
 
@@ -20,6 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--viewed", type=int, default=1000, help="page: services that the live page shows")
     parser.add_argument("--clusters", type=int, default=10, help="exports: clusters that export to each other")
     parser.add_argument("--exported", type=int, default=1000, help="exports: Services that each of them exports")
+    parser.add_argument("--judged", type=int, default=50_000, help="baselines: objects in all clusters together")
     given = parser.parse_args(arguments)
     for name in [given.benchmark] if given.benchmark else BENCHMARKS:
         with tempfile.TemporaryDirectory(prefix="trafficfed-bench-") as directory:
@@ -54,6 +56,10 @@ def scrapes(_: Path, given: argparse.Namespace) -> str:
     return scrape.report([scrape.measure(size, each=each) for size in sizes for each in (True, False)])
 
 
+def baselines(_: Path, given: argparse.Namespace) -> str:
+    return fleet_baselines.report(fleet_baselines.measure(given.judged, given.changes))
+
+
 def first_minutes(directory: Path, given: argparse.Namespace) -> str:
     return newcomer.report(newcomer.measure(directory))
 
@@ -67,6 +73,7 @@ BENCHMARKS = {
     "propagation": propagation,
     "death": death,
     "exports": shared,
+    "baselines": baselines,
     "page": page,
     "scrape": scrapes,
     "newcomer": first_minutes,

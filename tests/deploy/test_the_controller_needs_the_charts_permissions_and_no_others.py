@@ -50,8 +50,59 @@ PLAIN_LISTS = "--feature-gates=WatchList=false"
 """Older API servers stream no lists; there a list and a watch are two requests, and two permissions."""
 WITHIN_S = 60.0
 PERMISSIONS_ONLY: Json = {"controller": {"enabled": False}}
-OF_MEMBER = {**PERMISSIONS_ONLY, "rbac": {"elector": True, "propagation": True, "services": True, "istio": True}}
-OF_HUB = {**PERMISSIONS_ONLY, "rbac": {"member": False, "hub": True}}
+OF_MEMBER = {
+    **PERMISSIONS_ONLY,
+    "rbac": {
+        **dict.fromkeys(("elector", "propagation", "services", "istio", "baselines", "access"), True),
+    },
+}
+OF_HUB = {**PERMISSIONS_ONLY, "rbac": {"member": False, "hub": True, "baselinesHub": True}}
+
+
+RBAC_GROUP, RBAC = "rbac.authorization.k8s.io", "rbac.authorization.k8s.io/v1"
+BINDINGS = ("rolebindings", "clusterrolebindings")
+ADMISSION = "admissionregistration.k8s.io"
+POLICIES = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
+MARK = {"federated": "yes"}
+LOOKED_AT = (
+    *(("v1", kind) for kind in ("Namespace", "Pod")),
+    *(("apps/v1", kind) for kind in ("Deployment", "StatefulSet", "DaemonSet")),
+    *(("batch/v1", kind) for kind in ("Job", "CronJob")),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    *((RBAC, kind) for kind in ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")),
+)
+MADE: tuple[Json, ...] = (
+    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "made"}},
+    {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "made", "namespace": SHOP},
+        "spec": {"podSelector": {}},
+    },
+)
+WRITTEN = (("", "namespaces"), ("networking.k8s.io", "networkpolicies"))
+
+
+def baseline(name: str, *rules: Json, mode: str = "inform") -> Json:
+    spec = {"mode": mode, "rules": list(rules)}
+    return {"apiVersion": API, "kind": "FleetBaseline", "metadata": {"name": name}, "spec": spec}
+
+
+def there(made: Json) -> Json:
+    return {"name": made["kind"].lower(), "mustHave": {"template": made}}
+
+
+def not_there(made: Json) -> Json:
+    """Deleted as soon as it is made: two rules that are at odds, so that each permission is used."""
+    gone = {"apiVersion": made["apiVersion"], "kind": made["kind"], "name": made["metadata"]["name"]}
+    return {"name": made["kind"].lower(), "mustNotHave": gone}
+
+
+def binding(kind: str, **where: str) -> Json:
+    ref = {"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": "view"}
+    subjects = [{"apiGroup": RBAC_GROUP, "kind": "Group", "name": "devs"}]
+    metadata = {"name": "devs", "labels": MARK, **where}
+    return {"apiVersion": RBAC, "kind": kind, "metadata": metadata, "roleRef": ref, "subjects": subjects}
 
 
 def rules(manifests: tuple[Manifest, ...], kind: str) -> list[Json]:
@@ -65,7 +116,13 @@ def install(cluster: RealCluster, values: Json) -> None:
     cluster.kubectl("delete", "role,rolebinding", "trafficfed-elector", "--namespace=trafficfed")
     cluster.kubectl("apply", "--server-side", "-f", str(CHART / "crds"))
     cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-    for plural in ("globalservices", "operatorcontrols", "propagationpolicies", "clusterpropagationpolicies"):
+    for plural in (
+        "fleetbaselines",
+        "globalservices",
+        "operatorcontrols",
+        "propagationpolicies",
+        "clusterpropagationpolicies",
+    ):
         cluster.processes[0].wait_until(functools.partial(serves, cluster, f"/apis/{API}/{plural}"))
     apply(cluster, *rendered(values))
 
@@ -101,6 +158,7 @@ class Story:
     def tell(self) -> None:
         self.declare()
         self.share()
+        self.keep()
         self.propagate()
         self.order()
         self.change()
@@ -141,6 +199,33 @@ class Story:
         self.uses(self.member, *(Permission("create", *each) for each in IMPORTED))
         self.member.kubectl("delete", "serviceexport", "--namespace", SHOP, "shared")
         self.uses(self.member, *(Permission("delete", *each) for each in IMPORTED))
+
+    def keep(self) -> None:
+        """Baselines over every kind that they may look at; what they may write is made, mended and deleted."""
+        listed = [{"apiVersion": version, "kind": kind} for version, kind in LOOKED_AT]
+        nobody = {"apiVersion": RBAC, "kind": "Role", "name": "x"}
+        self.hub.ensure_namespace(SHOP)
+        apply(
+            self.hub,
+            baseline("told", {"name": "named", "mustHold": {"objects": listed, "expression": "has(object.metadata)"}}),
+            baseline("denied", {"name": "gone", "mustNotHave": nobody}, mode="deny"),
+            baseline("made", *map(there, MADE), mode="enforce"),
+            baseline("unmade", *map(not_there, MADE), mode="enforce"),
+            baseline("access", {"name": "all", "federatedAccess": {"bindings": {"matchLabels": MARK}}}, mode="enforce"),
+            binding("RoleBinding", namespace=SHOP),
+            binding("ClusterRoleBinding"),
+        )
+        self.uses(self.hub, Permission("patch", GROUP, "fleetbaselines/status"))
+        self.uses(self.member, *(Permission("create", RBAC_GROUP, each) for each in BINDINGS))
+        self.uses(self.member, *(Permission("create", *each) for each in WRITTEN))
+        self.uses(self.member, *(Permission("delete", *each) for each in WRITTEN))
+        for cluster in (self.hub, self.member):
+            self.uses(cluster, *(Permission("create", ADMISSION, each) for each in POLICIES))
+        self.hub.kubectl("delete", "rolebinding,clusterrolebinding", "--all-namespaces", "--selector=federated=yes")
+        self.uses(self.member, *(Permission("delete", RBAC_GROUP, each) for each in BINDINGS))
+        self.hub.kubectl("delete", "fleetbaselines", "--all")
+        for cluster in (self.hub, self.member):
+            self.uses(cluster, *(Permission("delete", ADMISSION, each) for each in POLICIES))
 
     def propagate(self) -> None:
         """Every kind, into namespaces that are there and that are not, in the way of one that is not ours."""
@@ -203,6 +288,7 @@ def settings(product: Deployment, hub: RealCluster) -> None:
     product.set(
         hub={"kubeconfig": str(hub.kubeconfig), "context": hub.context},
         services={"imports": "write", "meshes": ["istio"]},
+        baselines={"members": "write"},
         leadership={"name": "eu", "key-file": "./controllers.key", "electorate": [{"cluster": "eu"}]},
     )
 

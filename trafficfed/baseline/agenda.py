@@ -15,8 +15,8 @@ WHOLE = ObjectKey("", "Cluster", "", "")
 
 
 class Agenda:
-    """Its length follows the change: an object marks the rules about its kind, a rule the objects it is about. ``asked``
-    are the rules whose expressions are being evaluated."""
+    """Its length follows the change: an object marks the rules about its kind, a rule the objects it is about.
+    ``asked`` are the rules whose expressions are being evaluated."""
 
     def __init__(self, rulebook: Rulebook, views: Mapping[str, View], report: Report, checks: Checks) -> None:
         self._rulebook, self._views, self._report, self._checks = rulebook, views, report, checks

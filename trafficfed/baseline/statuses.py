@@ -95,7 +95,9 @@ class Statuses:
 
     def _busy(self) -> set[str]:
         """Baselines of which more will be known in a moment."""
-        busy = {place.baseline for place in self._agenda.unsettled} | {name for (name, _), _ in self._rulebook.unchecked}
+        busy = {place.baseline for place in self._agenda.unsettled} | {
+            name for (name, _), _ in self._rulebook.unchecked
+        }
         untried = {name for name, view in self._views.items() if not view.tried(self._rulebook.kinds(name))}
         return busy | {name for name in self._untold if not untried.isdisjoint(self._rulebook.clusters_of(name))}
 

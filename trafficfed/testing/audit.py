@@ -76,6 +76,8 @@ def _needed(event: Mapping[str, Any]) -> Iterable[Permission]:
     yield Permission(event["verb"], about.get("apiGroup", ""), resource)
     if event["verb"] == "patch" and event.get("responseStatus", {}).get("code") == CREATED:
         yield Permission("create", about.get("apiGroup", ""), resource)  # an apply of what was not there
+        if resource.endswith("rolebindings"):  # which nobody may make who may not bind the role, or do what it permits
+            yield Permission("bind", about["apiGroup"], "clusterroles")
 
 
 def _forbidden(event: Mapping[str, Any]) -> bool:
