@@ -32,7 +32,7 @@ SELECTED = {"apiVersion": "v1", "kind": "ConfigMap", "name": "settings"}
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
-    with regions(tmp_path_factory.mktemp("three"), hub=True, services=True) as fleet:
+    with regions(tmp_path_factory.mktemp("three"), hub=True, services=True, baselines=True) as fleet:
         fleet.apply("web")
         fleet.apply_plain("named")
         hub = fleet.regions["eu"].cluster
@@ -40,12 +40,14 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
             hub,
             named(),
             config_map(),
+            denied(),
             policy(NAMESPACE, "everywhere", SELECTED, placement={"clusterAffinity": {"clusterNames": OTHERS}}),
         )
         for name in ("web", "named"):
             fleet.settle(name)
         fleet.stand_by()
         fleet.wait_until(lambda: all(copies(fleet).values()), 20.0, "the hub's object is in every member")
+        fleet.wait_until(lambda: all(refusing(fleet, fleet.regions)), 20.0, "every API server has the policy")
         for number, region in enumerate(fleet.regions.values(), 1):
             export(region.cluster, NAMESPACE, "web", f"10.{number}.0.1")
         imports_are_of(fleet, fleet.regions, 20.0)
@@ -87,6 +89,20 @@ def config_map() -> Json:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"colour": "blue"}}
 
 
+def denied() -> Json:
+    """A baseline that every API server keeps by itself."""
+    gone = {"apiVersion": "v1", "kind": "ConfigMap", "name": "debug"}
+    spec = {"mode": "deny", "rules": [{"name": "no-debug", "mustNotHave": gone}]}
+    return {"apiVersion": "trafficfed.io/v1alpha1", "kind": "FleetBaseline", "metadata": {"name": "shop"}, "spec": spec}
+
+
+def refusing(fleet: Regions, names: Collection[str]) -> list[str]:
+    """The revision of the baseline's policy in each of these regions, empty where it is not there."""
+    path = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/shop.no-debug.0.baseline.trafficfed.io"
+    found = (get(fleet.regions[name].cluster, path) for name in names)
+    return [str(each["metadata"]["resourceVersion"]) if each else "" for each in found]
+
+
 def copies(fleet: Regions) -> dict[str, str]:
     """The revision of the hub's object in each member that it is placed in, empty where it is not there."""
     path = f"/api/v1/namespaces/{NAMESPACE}/configmaps/settings"
@@ -124,12 +140,13 @@ def returned(fleet: Regions, region: Region) -> None:
 def test_the_region_of_hub_and_leader_is_killed_and_what_it_declared_and_placed_stays(fleet: Regions) -> None:
     dead = fleet.leader()
     assert dead.name == "eu", "the hub's region leads first"
-    before = copies(fleet)
+    before, policies = copies(fleet), refusing(fleet, OTHERS)
     fleet.die(dead, dead.kill, "named", OUT_S)
     heir = fleet.leader()
     fleet.wait_until(lambda: dead.address not in fleet.in_bind("web"), 5.0, "the annotated name has failed over too")
     assert all(set(fleet.in_bind(name)) == set(fleet.addresses()) - {dead.address} for name in ("web", "named"))
     assert copies(fleet) == before
+    assert refusing(fleet, OTHERS) == policies, "without a hub baselines stay as they are"
     imports_are_of(fleet, OTHERS, 10.0)
     dead.revive()
     returned(fleet, dead)
@@ -137,6 +154,7 @@ def test_the_region_of_hub_and_leader_is_killed_and_what_it_declared_and_placed_
     imports_are_of(fleet, fleet.regions, 60.0)
     assert fleet.leader() is heir
     assert copies(fleet) == before, "nothing is written twice"
+    assert refusing(fleet, OTHERS) == policies
     writes_nothing(fleet, 3.0)
 
 

@@ -19,7 +19,7 @@ from trafficfed.propagation.plan import Apply, Delete, Release
 from trafficfed.propagation.room import measured_room
 from trafficfed.propagation.settling import Deed
 from trafficfed.propagation.troubles import Failure
-from trafficfed.propagation.writer import MADE_LABEL, MemberWriter
+from trafficfed.propagation.writer import MADE_LABEL, MemberWriter, Objection, nothing
 from trafficfed.testing.clusters import ClusterFarm, RealCluster
 from trafficfed.testing.hubs import allow_propagation, get
 
@@ -58,12 +58,12 @@ def member(farm: ClusterFarm) -> RealCluster:
     return allow_propagation(farm.start_one("eu"))
 
 
-def carried_out(member: RealCluster, deed: Deed) -> tuple[str, Any, int]:
+def carried_out(member: RealCluster, deed: Deed, objection: Objection = nothing) -> tuple[str, Any, int]:
     """How it ended, with what, and how many requests it took."""
 
     async def run(transport: Transport) -> tuple[str, Any, int]:
         outcomes = Outcomes()
-        writer = MemberWriter("demo", DEFAULT_KINDS, outcomes, SystemClock())
+        writer = MemberWriter("demo", DEFAULT_KINDS, outcomes, SystemClock(), objection=objection)
         writer.submit(Job(deed=deed, urgent=False))
         async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
             running = tasks.create_task(writer.run(transport), name="writer")
@@ -73,6 +73,17 @@ def carried_out(member: RealCluster, deed: Deed) -> tuple[str, Any, int]:
 
     ended: tuple[str, Any, int] = with_transport(member, run)
     return ended
+
+
+def test_what_somebody_objects_to_is_not_even_asked_for(member: RealCluster) -> None:
+    async def objection(cluster: str, key: ObjectKey, body: bytes) -> str:
+        return f"{key} may not go to {cluster}" if json.loads(body)["data"] == {"a": "bad"} else ""
+
+    how, found, requests = carried_out(member, applying("denied", a="bad"), objection)
+    assert (how, found.reason, requests) == ("failed", "DeniedByBaseline", 0)
+    assert found.message == "ConfigMap shop/denied may not go to eu"
+    assert get(member, path("denied")) is None
+    assert carried_out(member, applying("denied", a="good"), objection)[0] == "done"
 
 
 def with_transport(member: RealCluster, use: Callable[[Transport], Awaitable[Any]]) -> Any:

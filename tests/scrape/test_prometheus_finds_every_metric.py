@@ -67,7 +67,9 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
     with (
         trusted(tmp_path_factory.mktemp("secure")) as tls,
         Backend(SECURE, tls=tls) as secure,
-        regions(tmp_path_factory.mktemp("two"), ["eu", "us"], zone_votes=True, hub=True, services=True) as fleet,
+        regions(
+            tmp_path_factory.mktemp("two"), ["eu", "us"], zone_votes=True, hub=True, services=True, baselines=True
+        ) as fleet,
     ):
         fleet.apply("web")
         annotations = {"hostname": f"secure.{ZONE}", "health-check": f"https://secure.{ZONE}:{secure.port}/"}

@@ -28,7 +28,7 @@ from trafficfed.model import Cluster
 from trafficfed.testing.authorities import Bind
 from trafficfed.testing.clusters import ClusterFarm
 from trafficfed.testing.deployment import QUICK, Deployment
-from trafficfed.testing.hubs import allow_propagation, allow_services, make_hub
+from trafficfed.testing.hubs import allow_baselines, allow_propagation, allow_services, make_hub
 from trafficfed.testing.processes import ServerProcess, free_port
 from trafficfed.testing.real_cluster import RealCluster
 from trafficfed.testing.world import CLIENTS, NAMESPACE, PLACES, REGIONS, ZONE
@@ -270,6 +270,7 @@ def make_regions(
     zone_votes: bool = False,
     hub: bool = False,
     services: bool = False,
+    baselines: bool = False,
     health: Mapping[str, float] = QUICK,
     lease: Mapping[str, float] = LEASE,
     **settings: Any,
@@ -277,7 +278,8 @@ def make_regions(
     """Regions over real API servers, each with an etcd of its own, none of their other parts started.
 
     ``zone_votes``: the zone at BIND is the third elector beside two clusters. ``hub``: the first region's API server is
-    the hub too. ``services``: members export Services to each other. ``settings`` are further sections.
+    the hub too. ``services``: members export Services to each other, ``baselines``: those of the hub are kept.
+    ``settings`` are further sections.
     """
     clusters = dict(zip(names, farm.start(*names, own_etcd=True), strict=True))
     for cluster in clusters.values():
@@ -291,6 +293,9 @@ def make_regions(
         settings["services"] = {"imports": "write"}
         for cluster in clusters.values():
             allow_services(cluster)
+    if baselines:
+        settings["baselines"] = {"members": "write"}
+        allow_baselines(clusters[names[0]], *clusters.values())
     keys = {name: secrets.token_hex(32) for name in ("feed", "controllers", *names)}
     members = [(REGIONS[name], cluster.kubeconfig, cluster.context) for name, cluster in clusters.items()]
     made = []
