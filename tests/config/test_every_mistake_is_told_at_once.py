@@ -93,6 +93,11 @@ health: {interval: 10x, fall: "3"}
             "hub: {in-cluster: true}",
             "clusters[1].name: is hub, which is what grants call the hub; give this member another name",
         ),
+        (
+            "state: ./state",
+            "baselines: {members: write}",
+            "baselines.members: needs a hub, where baselines stand; add the section hub",
+        ),
     ],
 )
 def test_a_mistake_names_its_key_and_the_fix(

@@ -92,6 +92,19 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
             config_map,
             policy(NAMESPACE, "us", settings, placement={"clusterAffinity": {"clusterNames": ["us"]}}),
         )
+        expression = {"objects": [{"apiVersion": "v1", "kind": "Namespace"}], "expression": "has(object.metadata)"}
+        rules = [
+            {"name": "named", "mustHold": expression},
+            {"name": "there", "mustHave": {"template": {**config_map, "metadata": {**metadata, "name": "there"}}}},
+        ]
+        spec = {"mode": "enforce", "rules": rules}
+        kept = {
+            "apiVersion": "trafficfed.io/v1alpha1",
+            "kind": "FleetBaseline",
+            "metadata": {"name": "kept"},
+            "spec": spec,
+        }
+        apply(hub, kept)
         fleet.settle("web")
         path = f"/api/v1/namespaces/{NAMESPACE}/configmaps/settings"
         fleet.wait_until(lambda: bool(get(fleet.regions["us"].cluster, path)), 20.0, "the hub's object is in us")
