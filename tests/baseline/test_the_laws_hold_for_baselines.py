@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from trafficfed.crds.definitions import DEFINITIONS, manifest
 from trafficfed.model import Freshness
 from trafficfed.propagation.objects import HUB
 from trafficfed.sandbox.apiserver.cluster import Cluster
@@ -225,3 +226,60 @@ async def test_two_rules_about_one_object_do_not_take_each_others_fields(make: M
         world.writes("eu")
         await asyncio.sleep(60.0)
         assert world.writes("eu") == []
+
+
+async def test_nothing_is_deleted_while_the_hub_cannot_be_seen(make: Make) -> None:
+    world = make(members=("eu",))
+    world.baseline("none", no_config_maps(), mode="enforce")
+    async with world.running():
+        world.servers[HUB].go()
+        await asyncio.sleep(5.0)
+        world.write("eu", bad("one"))
+        await asyncio.sleep(5.0)
+        assert "not deleted while the hub cannot be seen" in world.violations(messages=True)[0][-1]
+        world.servers[HUB].come_back()
+        await asyncio.sleep(60.0)
+        assert world.get("eu", "v1", "ConfigMap", "one", "shop") is None
+        assert world.violations() == []
+
+
+async def test_another_hub_at_the_same_address_takes_no_baseline_away(make: Make) -> None:
+    world = make(members=("eu",))
+    world.baseline("set", settings(), mode="enforce")
+    world.baseline("deny", no_stars(), mode="deny")
+    async with world.running():
+        other = Cluster(HUB, world.clock, world.schemas)
+        world.servers[HUB].restore(other)
+        world.write(HUB, *map(manifest, DEFINITIONS))
+        await asyncio.sleep(60.0)
+        world.remove("eu", "v1", "ConfigMap", "fleet", "shop")
+        await asyncio.sleep(2.0)
+        assert world.get("eu", "v1", "ConfigMap", "fleet", "shop") is not None
+        assert len(world.all("eu", POLICY)) == 1
+        assert any("another API server answers" in each.message for each in world.baselines.refusals)
+
+
+async def test_a_hub_that_is_a_member_too_has_a_members_policies(make: Make) -> None:
+    world = make(members=("eu", "us"))
+    world.servers[HUB] = world.servers["eu"]
+    world.write(HUB, *map(manifest, DEFINITIONS))
+    rule = no_stars()
+    rule["mustHold"]["expression"] = "variables.cluster.region != '' && !('*' in object.rules[0].verbs)"
+    world.baseline("deny", rule, mode="deny")
+    world.baseline("one", no_stars(), mode="deny", placement={"clusterAffinity": {"clusterNames": ["eu"]}})
+    async with world.running():
+        assert len(world.all("eu", POLICY)) == 2
+        world.writes("eu")
+        await asyncio.sleep(60.0)
+        assert world.writes("eu") == []
+        assert len(world.all("us", POLICY)) == 1
+
+
+async def test_since_when_a_template_does_not_fit_is_now(make: Make) -> None:
+    world = make(members=("ap",))
+    rule = settings()
+    rule["mustHave"]["template"]["data"] = {"region": "${cluster.region}"}
+    world.baseline("set", rule)
+    async with world.running():
+        (found,) = (world.baselines.audited or ())[0].violations
+        assert abs(found.since_s - world.clock.now_s()) < 10.0

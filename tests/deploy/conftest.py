@@ -46,6 +46,7 @@ def everything(one_controller: Json) -> Json:
         },
         "hub": {"in-cluster": True},
         "services": {"imports": "write"},
+        "baselines": {"members": "write"},
         "vantage": {"name": "controller-eu", "cluster": "eu"},
         "vantages": [{"name": "probe-eu", "cluster": "eu", "key-file": "./prober.key"}],
         "health": {"interval": "10s", "timeout": 3},
@@ -57,7 +58,10 @@ def everything(one_controller: Json) -> Json:
     zone = {"name": "fed.example.org", "nameservers": ["ns1.fed.example.org"], "mailbox": "hostmaster@example.org"}
     return {
         **one_controller,
-        "rbac": dict.fromkeys(("member", "elector", "hub", "propagation", "services", "istio"), True),
+        "rbac": dict.fromkeys(
+            ("member", "elector", "hub", "propagation", "services", "istio", "baselines", "baselinesHub", "access"),
+            True,
+        ),
         "nameserver": {
             "enabled": True,
             "config": {

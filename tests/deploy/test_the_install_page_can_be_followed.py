@@ -79,6 +79,6 @@ def test_its_commands_name_a_chart_that_can_be_packed_with_all_that_it_needs(tmp
     text = helm("template", "trafficfed", str(packed), "--include-crds", "--namespace=trafficfed", values=values)
     kinds = [each["kind"] for each in yaml.safe_load_all(text) if each]
     dashboards = list((ROOT / "deploy" / "grafana").glob("*.json"))
-    assert kinds.count("CustomResourceDefinition") == 4
+    assert kinds.count("CustomResourceDefinition") == 5
     assert kinds.count("PrometheusRule") == 1
     assert kinds.count("ConfigMap") == 2 + len(dashboards)

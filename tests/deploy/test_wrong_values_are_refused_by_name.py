@@ -58,6 +58,8 @@ def test_the_schema_refuses_and_names_the_value(everything: Json, path: str, val
         ("rbac/member", False, "eu is this cluster, but rbac.member is false"),
         ("rbac/elector", False, "electorate has eu, which is this cluster, but rbac.elector is false"),
         ("rbac/hub", False, "hub is this cluster, but rbac.hub is false"),
+        ("rbac/baselinesHub", False, "keeps those of this cluster, but rbac.baselinesHub is false"),
+        ("rbac/baselines", False, "keeps them in eu, which is this cluster, but rbac.baselines is false"),
         ("controller/config/leadership/namespace", "kube-system", "leadership.namespace is kube-system"),
         ("controller/config/propagation/namespace", "kube-system", "propagation.namespace is kube-system"),
         ("nameserver/config/zones", None, "nameserver.config.zones is missing"),

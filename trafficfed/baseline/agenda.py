@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from trafficfed.baseline.checking import Checks
-from trafficfed.baseline.reading import NAMESPACES, kinds_of, selectors
+from trafficfed.baseline.reading import NAMESPACES, selectors
 from trafficfed.baseline.report import Report, RulePlace
 from trafficfed.baseline.rulebook import Applied, Rulebook
 from trafficfed.baseline.selecting import kind_of
@@ -69,11 +69,12 @@ class Agenda:
                 self.mark(place, seen.key)
                 known.discard(str(seen.key))
         if rule.must_have is not None:
-            if (asked := self._checks.having(applied, 0.0)) is not None:
+            if (asked := self._checks.template(applied)) is not None:
                 for want in asked.all():
                     self.mark(place, want.key)
                     known.discard(str(want.key))
             else:
+                self.mark(place, WHOLE)
                 known.clear()
         elif not selectors(rule):
             self.mark(place, WHOLE)
@@ -97,7 +98,7 @@ class Agenda:
         for applied in self._rulebook.of(cluster):
             rule = applied.rule
             if rule.federated_access is not None and (changed or listed):
-                if (kind.api_version, kind.kind) in kinds_of(rule):
+                if (kind.api_version, kind.kind) in applied.kinds:
                     self.mark(applied.place, WHOLE)
             elif rule.must_have is not None:
                 stated = rule.must_have.template
@@ -108,11 +109,11 @@ class Agenda:
                     self.mark_rule(applied)
                 elif namespaces and rule.must_have.namespaces is not None:
                     self._mark_templates_in(applied, changed)
-            elif namespaces and NAMESPACES in kinds_of(rule):
+            elif namespaces and NAMESPACES in applied.kinds:
                 self._mark_objects_in(applied, changed)
 
     def _mark_templates_in(self, applied: Applied, changed: Changes) -> None:
-        if (asked := self._checks.having(applied, 0.0)) is not None:
+        if (asked := self._checks.template(applied)) is not None:
             for key in changed:
                 self.mark(applied.place, asked.key_in(key.name))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from trafficfed.baseline.federated import BINDINGS, Bindings, granted_outside, hub_bindings, objections, wanted
 from trafficfed.baseline.having import Having, Wanted, lacks
-from trafficfed.baseline.marks import OWNER_LABEL, RULE_ANNOTATION
+from trafficfed.baseline.marks import BASELINES, OWNER_LABEL, RULE_ANNOTATION
 from trafficfed.baseline.mending import Mending, apply_of, delete_of
 from trafficfed.baseline.reading import NAMESPACES
 from trafficfed.baseline.report import Report
@@ -21,6 +21,7 @@ from trafficfed.services.kinds import OWNER_LABEL as IMPORTED_BY
 from trafficfed.services.steps import Step
 
 Json = dict[str, Any]
+BASELINE: Kind = (BASELINES.api_version, BASELINES.kind)
 TEMPLATE = "template"
 """Stands for the object where a rule does not fit a cluster at all."""
 
@@ -43,28 +44,32 @@ class Checks:
 
     # ------------------------------------------------------------------ what must be there
 
-    def having(self, applied: Applied, now_s: float) -> Having | None:
-        """What a template asks for in its cluster; None where it does not fit, which is reported."""
+    def template(self, applied: Applied) -> Having | None:
+        """What a template asks for in its cluster; None where it does not fit."""
+        try:
+            return self._having(applied)
+        except ConfigError:
+            return None
+
+    def _having(self, applied: Applied) -> Having:
         assert applied.rule.must_have is not None, "asked of such rules only"
         cluster = applied.place.cluster
+        return Having(applied.rule.must_have, self._facts[cluster], self._views[cluster])
+
+    def must_have(self, applied: Applied, keys: Iterable[ObjectKey], now_s: float) -> Iterator[Step]:
+        """One rule in one cluster, of these objects. A template that does not fit there is told once."""
+        view, have = self._views[applied.place.cluster], applied.rule.must_have
+        assert have is not None, "asked of such rules only"
         try:
-            found = Having(applied.rule.must_have, self._facts[cluster], self._views[cluster])
+            asked = self._having(applied)
         except ConfigError as error:
             path, _, message = str(error).partition(": ")
             self._report.put(applied.place, TEMPLATE, path, message, now_s)
-            return None
+            return
         self._report.clear(applied.place, TEMPLATE)
-        return found
-
-    def must_have(self, applied: Applied, keys: Iterable[ObjectKey], now_s: float) -> Iterator[Step]:
-        """One rule in one cluster, of these objects."""
-        view, have = self._views[applied.place.cluster], applied.rule.must_have
-        assert have is not None, "asked of such rules only"
         kind = (str(have.template.get("apiVersion", "")), str(have.template.get("kind", "")))
         if not view.is_listed(kind) or (have.namespaces is not None and not view.is_listed(NAMESPACES)):
             return  # nothing is missing until everything was seen; its list marks all of it
-        if (asked := self.having(applied, now_s)) is None:
-            return
         for key in keys:
             want = asked.wanted_for(key)
             if want is None:
@@ -102,11 +107,14 @@ class Checks:
             why = self._mending.why(place.cluster, key)
             if enforced and placed:
                 why = f"it is placed there by {placed}: change the policy that places it, or the rule"
+            elif enforced and not self._hub_is_live(BASELINE):
+                why = "it is not deleted while the hub cannot be seen"
             elif enforced and too_many:
                 of = f"{len(offending)} of {view.count(kind)}"
                 why = f"{of} are too many to be deleted at once: delete them, or narrow the rule"
             self._report.put(place, str(key), "", _joined(applied.rule.message or "must not be there", why), now_s)
-            if enforced and not placed and not too_many and (found := view.kinds.get(kind)) is not None:
+            spared = placed or too_many or not self._hub_is_live(BASELINE)
+            if enforced and not spared and (found := view.kinds.get(kind)) is not None:
                 yield delete_of(place.cluster, found, seen)
 
     # ------------------------------------------------------------------ who may do what
@@ -152,12 +160,12 @@ class Checks:
                 yield apply_of(cluster, kind, applied, want, seen, self._owner)
         for seen in stale.values():
             kind = next((each for at, each in view.kinds.items() if at[1] == seen.key.kind), None)
-            if kind is not None and self._hub_is_live:
+            if kind is not None and self._hub_is_live(*BINDINGS):
                 yield delete_of(cluster, kind, seen)
 
-    @property
-    def _hub_is_live(self) -> bool:
-        return not self._hub.unseen(BINDINGS) and len(self._hub.uids) == 1
+    def _hub_is_live(self, *kinds: Kind) -> bool:
+        """Whether it shows these kinds now: nothing is deleted by what it said before."""
+        return not self._hub.unseen(kinds) and len(self._hub.uids) == 1
 
     def _ours(self, applied: Applied, view: View) -> Iterator[Seen]:
         """Bindings that were made for this very rule."""

@@ -20,7 +20,7 @@ from trafficfed.baseline.federated import BINDINGS
 from trafficfed.baseline.judging import Fault, Item, Program, Verdict
 from trafficfed.baseline.marks import BASELINES, BINDINGS_OF_POLICIES, POLICIES
 from trafficfed.baseline.mending import Mending
-from trafficfed.baseline.policies import Policies
+from trafficfed.baseline.policies import POLICY_KINDS, Policies
 from trafficfed.baseline.reading import read_baseline, selectors
 from trafficfed.baseline.report import Report, RulePlace
 from trafficfed.baseline.rulebook import Applied, Rulebook, RuleName
@@ -89,6 +89,7 @@ class Engine:
             self.rulebook, self.report, self.mending, self.views, self._agenda, self.doubt, writes=writes
         )
         self._costly: dict[RuleName, set[tuple[str, ObjectKey]]] = {}
+        self._hub_uid = ""
 
     # ------------------------------------------------------------------ what is followed
 
@@ -128,15 +129,17 @@ class Engine:
         if kind == BASELINES:
             self._take_baseline(event, now_s)
         view = self.view(place)
-        unseen = not view.streams.live
+        live = view.streams.live
         changed = view.take(kind, event)
-        if unseen != (not view.streams.live):
+        if live != view.streams.live:
             self._tell_about(place, now_s)
+            if place == HUB:
+                self._look_at_offending_again()
         self._mark_seen(place, kind, changed, listed=isinstance(event, Listed))
 
     def _mark_seen(self, place: str, kind: TemplateKind, changed: Changes, *, listed: bool) -> None:
         if kind in (POLICIES, BINDINGS_OF_POLICIES):
-            self._policies_due.add(place)
+            self._policies_due |= {place, HUB}  # which members there are decides about the hub's
         elif place != HUB:
             self._agenda.mark_changes(place, kind, changed, listed=listed)
         elif kind != BASELINES and (changed or listed):
@@ -144,7 +147,10 @@ class Engine:
 
     def _take_baseline(self, event: Event, now_s: float) -> None:
         match event:
+            case Listed() if self._hub_uid not in ("", event.server_uid):
+                self.rulebook.doubt = "another API server answers for the hub; restart to take its baselines"
             case Listed():
+                self._hub_uid = event.server_uid
                 names = [each.metadata.name for each in event.objects if isinstance(each, Foreign)]
                 for name in self.rulebook.missing([*names, *event.unreadable]):
                     self._leave(name)
@@ -226,7 +232,9 @@ class Engine:
                 self._look(applied, taken, turn, now_s)
         for name in list(self._policies_due):
             self._policies_due.discard(name)
-            self._admit(turn, self.policies.steps(name, self.view(name), self.hub_uid, self._hub_is_live), now_s)
+            if name != HUB or (self._members_are_known and not self._hub_is_a_member):
+                steps = self.policies.steps(name, self.view(name), self._hub_uid, self._hub_is_live)
+                self._admit(turn, steps, now_s)
         if self._tells:
             turn.steps += self.statuses.due(now_s)
         return turn
@@ -244,6 +252,12 @@ class Engine:
                 self._admit(turn, steps, now_s)
         elif applied.program is not None:
             self._ask(applied, applied.program, keys, turn)
+
+    def _look_at_offending_again(self) -> None:
+        """Whether they may be deleted is told by the hub."""
+        for place, found in self._offending.items():
+            for key in found:
+                self._agenda.mark(place, key)
 
     def _look_for_offending(self, applied: Applied, keys: Iterable[ObjectKey]) -> None:
         assert applied.rule.must_not_have is not None, "asked of such rules only"
@@ -369,8 +383,13 @@ class Engine:
         return stream is not None and stream.live and not self.rulebook.doubt
 
     @property
-    def hub_uid(self) -> str:
-        return self.hub.streams.of[BASELINES].uid if BASELINES in self.hub.streams.of else ""
+    def _members_are_known(self) -> bool:
+        return all(view.tried(POLICY_KINDS) for view in self.views.values())
+
+    @property
+    def _hub_is_a_member(self) -> bool:
+        """Then its policies are a member's, which may be others than those of a hub."""
+        return any(view.uids & self.hub.uids for view in self.views.values())
 
     def done(self, step: Step, answer: bytes, now_s: float) -> None:
         """It was carried out; ``answer`` is the object as it stands then."""

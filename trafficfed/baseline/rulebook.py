@@ -20,12 +20,13 @@ RuleName = tuple[str, str]
 
 
 class Applied(Value, frozen=True, kw_only=True):
-    """One rule in one cluster."""
+    """One rule in one cluster; ``kinds`` is what has to be seen of that."""
 
     place: RulePlace
     baseline: Baseline
     rule: BaselineRule
     program: Program | None = None
+    kinds: frozenset[Kind] = frozenset()
 
 
 class Rulebook:
@@ -43,6 +44,8 @@ class Rulebook:
         self.left: set[str] = set()
         self._applied: dict[str, dict[RulePlace, Applied]] = {name: {} for name in clusters}
         self._about: dict[str, dict[tuple[str, str], list[Applied]]] = {name: {} for name in clusters}
+        self._kinds: dict[str, frozenset[Kind]] = dict.fromkeys(clusters, frozenset())
+        self._clusters_of: dict[str, tuple[str, ...]] = {}
 
     # ------------------------------------------------------------------ what comes in
 
@@ -127,13 +130,16 @@ class Rulebook:
 
     def _reindex(self, name: str) -> None:
         baseline = self.baselines.get(name)
-        for cluster, properties in self._clusters.items():
+        self._clusters_of.pop(name, None)
+        if baseline is not None:
+            chosen = (each for each, properties in sorted(self._clusters.items()) if baseline.is_for(properties))
+            self._clusters_of[name] = tuple(chosen)
+        for cluster in self._clusters:
             kept = {place: each for place, each in self._applied[cluster].items() if place.baseline != name}
-            if baseline is not None and baseline.is_for(properties):
-                for rule in self.usable(baseline):
-                    place = RulePlace(cluster, name, rule.name)
-                    kept[place] = Applied(place=place, baseline=baseline, rule=rule, program=program_of(rule))
+            if baseline is not None and cluster in self._clusters_of[name]:
+                kept |= self._places_of(baseline, cluster)
             self._applied[cluster] = kept
+            self._kinds[cluster] = frozenset().union(*(each.kinds for each in kept.values()))
             about: defaultdict[tuple[str, str], list[Applied]] = defaultdict(list)
             for applied in kept.values():
                 for group, kind in {
@@ -141,6 +147,15 @@ class Rulebook:
                 }:
                     about[group, kind].append(applied)
             self._about[cluster] = dict(about)
+
+    def _places_of(self, baseline: Baseline, cluster: str) -> dict[RulePlace, Applied]:
+        found = {}
+        for rule in self.usable(baseline):
+            place = RulePlace(cluster, baseline.name, rule.name)
+            found[place] = Applied(
+                place=place, baseline=baseline, rule=rule, program=program_of(rule), kinds=kinds_of(rule)
+            )
+        return found
 
     def find(self, place: RulePlace) -> Applied | None:
         return self._applied.get(place.cluster, {}).get(place)
@@ -160,14 +175,8 @@ class Rulebook:
 
     def kinds(self, cluster: str) -> frozenset[Kind]:
         """What has to be seen of a cluster."""
-        found: set[Kind] = set()
-        for applied in self._applied[cluster].values():
-            found |= kinds_of(applied.rule)
-        return frozenset(found)
+        return self._kinds[cluster]
 
     def clusters_of(self, name: str) -> tuple[str, ...]:
         """The clusters that a baseline is for."""
-        baseline = self.baselines.get(name)
-        if baseline is None:
-            return ()
-        return tuple(each for each, properties in sorted(self._clusters.items()) if baseline.is_for(properties))
+        return self._clusters_of.get(name, ())

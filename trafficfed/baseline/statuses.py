@@ -8,7 +8,7 @@ from trafficfed.baseline.agenda import Agenda
 from trafficfed.baseline.marks import BASELINES, BINDINGS_OF_POLICIES, MANAGER, POLICIES
 from trafficfed.baseline.mending import Mending
 from trafficfed.baseline.policies import POLICY_KINDS
-from trafficfed.baseline.reading import Baseline, kinds_of, selectors
+from trafficfed.baseline.reading import Baseline, selectors
 from trafficfed.baseline.report import Report
 from trafficfed.baseline.rulebook import Rulebook
 from trafficfed.baseline.structs import BaselineStatus, Mode
@@ -132,7 +132,7 @@ class Statuses:
             kinds: set[Kind] = set()
             for applied in self._rulebook.of_baseline(name):
                 if applied.place.cluster == cluster:
-                    kinds |= kinds_of(applied.rule)
+                    kinds |= applied.kinds
             baseline = self._rulebook.baselines[name]
             if baseline.mode is Mode.DENY:
                 kinds |= set(POLICY_KINDS)

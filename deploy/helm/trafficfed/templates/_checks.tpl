@@ -69,6 +69,16 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if has (($config.baselines | default dict).members) (list "read" "write") }}
+{{- if and (index ($config.hub | default dict) "in-cluster") (not .Values.rbac.baselinesHub) }}
+{{- fail "controller.config.baselines keeps those of this cluster, but rbac.baselinesHub is false" }}
+{{- end }}
+{{- range $config.clusters }}
+{{- if and (index . "in-cluster") (not $.Values.rbac.baselines) }}
+{{- fail (printf "controller.config.baselines keeps them in %s, which is this cluster, but rbac.baselines is false" .name) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and (index ($config.hub | default dict) "in-cluster") (not .Values.rbac.hub) }}
 {{- fail "controller.config.hub is this cluster, but rbac.hub is false" }}
 {{- end }}
