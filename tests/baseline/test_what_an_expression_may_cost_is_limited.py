@@ -73,3 +73,10 @@ async def test_a_question_that_is_given_up_leaves_no_answer_for_the_next() -> No
                 await it.judge(Program(expression="object.name == 'a'"), b"{}", many)
         found = await it.judge(Program(expression="object.name == 'b'"), b"{}", (item(name="b"), item(name="a")))
         assert [each.holds for each in found] == [True, False]
+
+
+async def test_large_objects_are_asked_about_in_parts() -> None:
+    async with evaluator() as it:
+        large = tuple(item(name=str(number), data="x" * (1 << 20)) for number in range(30))
+        found = await it.judge(Program(expression="object.data.size() > 5 && object.name != '7'"), b"{}", large)
+        assert [at for at, each in enumerate(found) if not each.holds] == [7]

@@ -151,6 +151,17 @@ async def test_a_template_of_a_kind_that_is_not_there_is_told(make: Make) -> Non
 
 
 @pytest.mark.looptime
+async def test_what_a_secret_says_is_told_to_nobody(make: Make) -> None:
+    world = make(members=("eu",))
+    metadata = {"name": "key", "namespace": "shop"}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"key": "aGlkZGVu"}}
+    world.baseline("keys", {"name": "key", "mustHave": {"template": {**secret, "data": {"key": "d2FudGVk"}}}})
+    world.write("eu", secret)
+    async with world.running():
+        assert world.violations(messages=True) == [("eu", "key", "Secret shop/key", "data.key", "is not as it must be")]
+
+
+@pytest.mark.looptime
 async def test_what_would_break_a_denying_rule_may_not_be_placed(make: Make) -> None:
     world = make()
     gone = {"name": "gone", "mustNotHave": {"apiVersion": "v1", "kind": "ConfigMap", "name": "debug"}}

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from trafficfed.baseline.federated import BINDINGS, Bindings, granted_outside, hub_bindings, objections, wanted
+from trafficfed.baseline.fields import Difference
 from trafficfed.baseline.having import Having, Wanted, lacks
 from trafficfed.baseline.marks import BASELINES, OWNER_LABEL, RULE_ANNOTATION
 from trafficfed.baseline.mending import Mending, apply_of, delete_of
@@ -22,6 +23,7 @@ from trafficfed.services.steps import Step
 
 Json = dict[str, Any]
 BASELINE: Kind = (BASELINES.api_version, BASELINES.kind)
+SECRET = ("", "Secret")
 TEMPLATE = "template"
 """Stands for the object where a rule does not fit a cluster at all."""
 
@@ -82,6 +84,8 @@ class Checks:
     def _hold(self, applied: Applied, want: Wanted, seen: Seen | None, now_s: float) -> Iterator[Step]:
         place, cluster = applied.place, applied.place.cluster
         differs = lacks(want, seen)
+        if differs is not None and (want.key.group, want.key.kind) == SECRET and seen is not None:
+            differs = Difference(path=differs.path, message="is not as it must be")  # what it says is nobody's to read
         if differs is None:
             self._report.clear(place, str(want.key))
             return

@@ -5,6 +5,7 @@ import contextlib
 import importlib.util
 import signal
 import sys
+from collections.abc import Iterator
 from typing import TypeVar
 
 import msgspec
@@ -14,8 +15,8 @@ from trafficfed.baseline.problem import TOO_COSTLY, Problem
 from trafficfed.baseline.worker import CPU_S, LENGTH
 from trafficfed.errors import ConfigError, Transient
 
-AT_ONCE = 200
-"""Objects in one request: some 20 ms of another process."""
+AT_ONCE, OCTETS = 200, 4 << 20
+"""Objects in one request, some 20 ms of another process; and how large they may be together."""
 
 COSTLY_SIGNALS = (signal.SIGPROF, signal.SIGABRT)
 """How the process ends of too much computing, and of memory that it does not get amid the library."""
@@ -44,8 +45,8 @@ class Evaluator:
     async def judge(self, program: Program, cluster: bytes, items: tuple[Item, ...]) -> tuple[Verdict, ...]:
         """Whether it holds of each item. Raises Transient where the process died of something else."""
         found: list[Verdict] = []
-        for at in range(0, len(items), AT_ONCE):
-            found += await self._judge(program, cluster, items[at : at + AT_ONCE])
+        for part in _parts(items):
+            found += await self._judge(program, cluster, part)
         return tuple(found)
 
     async def _judge(self, program: Program, cluster: bytes, items: tuple[Item, ...]) -> tuple[Verdict, ...]:
@@ -86,6 +87,18 @@ class Evaluator:
                 raise
         assert isinstance(answer, kind), "it answers what it is asked"
         return answer
+
+
+def _parts(items: tuple[Item, ...]) -> Iterator[tuple[Item, ...]]:
+    """Requests of a bounded size; what is larger by itself is one alone."""
+    begun, octets = 0, 0
+    for at, item in enumerate(items):
+        octets += len(item.object) + len(item.namespace)
+        if at > begun and (at - begun == AT_ONCE or octets > OCTETS):
+            yield items[begun:at]
+            begun, octets = at, len(item.object) + len(item.namespace)
+    if items[begun:]:
+        yield items[begun:]
 
 
 class _Exhausted(Exception):

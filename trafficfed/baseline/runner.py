@@ -302,6 +302,8 @@ class FleetBaselines:
             return ""
         await self._known.wait()
         engine = self._running
+        if not engine.rulebook.about(cluster, key.group, key.kind):
+            return ""
         labels = (orjson.loads(body).get("metadata") or {}).get("labels") or {}
         for applied in engine.denying(cluster, key, labels):
             if applied.program is None:
