@@ -78,8 +78,9 @@ def propagation_of(
 
 
 def services_of(settings: Settings, controller: Controller, clock: Clock) -> MultiClusterServices | None:
-    """Who imports what members export, None where that is switched off."""
-    if settings.services.imports != "write":
+    """Who imports what members export, or looks how another does; None where that is switched off."""
+    writes = settings.services.imports == "write"
+    if settings.services.imports == "none":
         return None
     clusters = {cluster.name: cluster for cluster in settings.clusters}
     table = controller.pipeline.table
@@ -92,7 +93,8 @@ def services_of(settings: Settings, controller: Controller, clock: Clock) -> Mul
             for name in clusters
         },
         clock,
-        settings.services.meshes,
+        settings.services.meshes if writes else (),
+        writes=writes,
     )
 
 

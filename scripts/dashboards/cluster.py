@@ -172,8 +172,11 @@ ONE_CLUSTER = Dashboard(
             (
                 Panel(
                     "Exports",
-                    "Services that the cluster exports.",
-                    (Query(f"max({of('services_exports', HERE)})", "exports"),),
+                    "Services that the cluster exports, and imports that stand there.",
+                    (
+                        Query(f"max({of('services_exports', HERE)})", "exports"),
+                        Query(f"max({of('services_imports', HERE)})", "imports"),
+                    ),
                     width=6,
                 ),
                 Panel(

@@ -75,6 +75,7 @@ def mentions_cluster(rule: BaselineRule) -> bool:
 def denial(baseline: Baseline, rule: BaselineRule, said: str = "") -> str:
     """What who is refused is told."""
     told = said or rule.message or ("must hold" if rule.must_hold else "must not be there")
+    told = " ".join(told.split())  # API servers take no message with line breaks
     return f"{told} (FleetBaseline {baseline.name}, rule {rule.name})"
 
 

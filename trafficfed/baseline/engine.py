@@ -299,7 +299,6 @@ class Engine:
         """What could not be done is tried again."""
         if cluster == HUB or key.group == POLICIES.group:
             self._policies_due.add(cluster)
-            self.statuses.touch(key.name, 0.0)
         else:
             self._agenda.mark_object(cluster, key)
 
@@ -415,6 +414,10 @@ class Engine:
         self.mending.ended(step, found, now_s)
         if step.verb == STATUS:
             self.statuses.touch(step.name, now_s)
+        elif step.kind in (POLICIES, BINDINGS_OF_POLICIES):
+            for name, baseline in self.rulebook.baselines.items():
+                if baseline.mode is Mode.DENY:  # whether it is carried out may be told otherwise now
+                    self.statuses.touch(name, now_s)
 
     # ------------------------------------------------------------------ what is shown
 

@@ -280,11 +280,12 @@ class PropagationSection(Section):
 class ServicesSection(Section):
     """Services that clusters of a clusterset export to each other (Multi-Cluster Services API)."""
 
-    imports: Literal["none", "write"] = Field(
+    imports: Literal["none", "read", "write"] = Field(
         "none",
         description=(
-            "`write`: what members export is imported into every member that has the namespace. `none`: exports are"
-            " left alone, as where another implementation is installed"
+            "`write`: what members export is imported into every member that has the namespace. `read`: another"
+            " implementation does that; its imports are counted, and exports still give public names. `none`: exports"
+            " are left alone"
         ),
     )
     meshes: tuple[Literal["istio", "linkerd", "cilium"], ...] = Field(

@@ -137,7 +137,7 @@ class PropagationSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServicesSettings:
-    """``imports``: write what members export into the others, or ``none``. ``meshes`` are told of it."""
+    """``imports``: write what members export into the others, only read, or ``none``. ``meshes`` are told of writes."""
 
     imports: str = "none"
     meshes: tuple[str, ...] = ()

@@ -19,6 +19,9 @@ class Shown(Protocol):
     def exports(self) -> Mapping[str, int]: ...
 
     @property
+    def imports(self) -> Mapping[str, int]: ...
+
+    @property
     def troubles(self) -> Mapping[tuple[str, str], int]: ...
 
     @property
@@ -50,6 +53,12 @@ class ServicesMetrics:
         for name, count in sorted(self._shown.exports.items()):
             exports.add_metric((name,), count)
         yield exports
+        imports = GaugeMetricFamily(
+            "trafficfed_services_imports", "ServiceImports in a member, whoever made them.", labels=("cluster",)
+        )
+        for name, count in sorted(self._shown.imports.items()):
+            imports.add_metric((name,), count)
+        yield imports
         troubles = GaugeMetricFamily(
             "trafficfed_services_troubles",
             "Objects of imports that do not stand in a member as they should, by the reason. Alert where they stay.",

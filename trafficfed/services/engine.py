@@ -6,6 +6,7 @@ exports are gone; one that is out of sight keeps what it had, and its endpoints 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from trafficfed.kubernetes_api.wire import Event
 from trafficfed.model import Cluster, Freshness, Refusal, ServiceKey, Source
@@ -40,11 +41,19 @@ class Turn:
 
 
 class Engine:
-    """``turn`` tells the steps that are due; how each ended is told to ``done``, ``absent`` and ``failed``."""
+    """``turn`` tells the steps that are due; how each ended is told to ``done``, ``absent`` and ``failed``. Without
+    ``writes`` imports and what is said of exports are another implementation's."""
 
     def __init__(
-        self, owner: str, clusters: Mapping[str, Cluster], known: Known, meshes: frozenset[str] = frozenset()
+        self,
+        owner: str,
+        clusters: Mapping[str, Cluster],
+        known: Known,
+        meshes: frozenset[str] = frozenset(),
+        *,
+        writes: bool = True,
     ) -> None:
+        self._writes = writes
         self._clusters, self._known, self._meshes = clusters, known, meshes
         uids = {name: source.uid for name, source in known.sources.items()}
         self.members = {name: Member(name, owner, uids.get(name, "")) for name in clusters}
@@ -63,7 +72,7 @@ class Engine:
 
     def begin(self, cluster: str, version: str, meshless: str = "") -> tuple[TemplateKind, ...]:
         """A member is followed from now on, in this version of the standard's API: the kinds to follow."""
-        followed = words.kinds(version)
+        followed = words.kinds(version) if self._writes else words.read_only(version)
         if ISTIO in self._meshes and not meshless:
             followed += ISTIO_KINDS
         self.members[cluster].begin(followed, version, meshless)
@@ -201,12 +210,12 @@ class Engine:
         turn, places = Turn(), set[Place]()
         for member in members:
             if member.live:
-                steps = list(self._planner.steps(key, member, merged, parts, exports, unknown, now_s))
+                steps = self._steps(key, member, merged, parts, exports, unknown, now_s)
                 steps += self._planner.marking(member, name, exports)
                 places |= {step.place for step in steps}
                 self._admit(key, turn, member.name, steps, now_s)
         for part in parts:
-            if part.member.live:
+            if part.member.live and self._writes:
                 told = export_conditions(
                     part.declared, part.service, merged, sorted(set(turn.waiting)), turn.failed, now_s
                 )
@@ -216,6 +225,10 @@ class Engine:
                 self._admit(key, Turn(steps=turn.steps), part.member.name, steps, now_s)
         self._forget_troubles(key, places)
         return turn.steps
+
+    def _steps(self, key: ServiceKey, member: Member, *known: Any) -> list[Step]:
+        """Of imports; none where they are another implementation's."""
+        return list(self._planner.steps(key, member, *known)) if self._writes else []
 
     def _forget_troubles(self, key: ServiceKey, places: set[Place]) -> None:
         """What is not wanted any more is no trouble any more."""

@@ -53,6 +53,11 @@ def imports(version: str) -> TemplateKind:
     return TemplateKind(api_version=f"{GROUP}/{version}", kind=IMPORT, plural="serviceimports")
 
 
+def read_only(version: str) -> tuple[TemplateKind, ...]:
+    """What is followed where another implementation imports."""
+    return (exports(version), imports(version), SERVICE, NAMESPACE)
+
+
 def kinds(version: str) -> tuple[TemplateKind, ...]:
     """All that is followed in a member, but for what meshes have."""
     return (exports(version), imports(version), SERVICE, SLICE, NAMESPACE)

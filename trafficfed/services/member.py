@@ -279,6 +279,11 @@ class Member:
         return {*self._exports, *self._made, *self._marked}
 
     @property
+    def imported(self) -> int:
+        """ServiceImports that stand there, whoever made them."""
+        return sum(1 for made in self._made.values() if made.import_ is not None)
+
+    @property
     def exported(self) -> int:
         return len(self._exports)
 

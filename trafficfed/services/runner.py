@@ -35,7 +35,8 @@ MOST_REFUSALS = 50
 
 
 class MultiClusterServices:
-    """``known`` is the table's live view of verdicts, members and operators' controls."""
+    """``known`` is the table's live view of verdicts, members and operators' controls. Without ``writes`` imports are
+    another implementation's: only words for public names are put on exported Services."""
 
     def __init__(
         self,
@@ -47,10 +48,12 @@ class MultiClusterServices:
         meshes: Iterable[str] = (),
         random: Random | None = None,
         open: Open = Transport,
+        *,
+        writes: bool = True,
     ) -> None:
         self._owner, self._clusters, self._known, self._connect = owner, clusters, known, connect
         self._clock, self._random, self._open = clock, random or Random(), open
-        self._meshes = frozenset(meshes)
+        self._meshes, self._writes = frozenset(meshes), writes
         self._engine: Engine | None = None
         self._links: dict[str, MemberLink] = {}
         self._wake = asyncio.Event()
@@ -70,6 +73,11 @@ class MultiClusterServices:
     def exports(self) -> dict[str, int]:
         """Services exported, by cluster, as far as that is known."""
         return {} if self._engine is None else {name: each.exported for name, each in self._engine.members.items()}
+
+    @property
+    def imports(self) -> dict[str, int]:
+        """ServiceImports that stand there, whoever made them, by cluster."""
+        return {} if self._engine is None else {name: each.imported for name, each in self._engine.members.items()}
 
     @property
     def waiting(self) -> int:
@@ -116,7 +124,7 @@ class MultiClusterServices:
 
     async def _run(self) -> None:
         self._identified_s, self._judged = 0.0, True
-        engine = self._engine = Engine(self._owner, self._clusters, self._known, self._meshes)
+        engine = self._engine = Engine(self._owner, self._clusters, self._known, self._meshes, writes=self._writes)
         self._links = {
             name: MemberLink(
                 name,

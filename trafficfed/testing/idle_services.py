@@ -11,6 +11,7 @@ class IdleServices:
     def __init__(self) -> None:
         self.listener: Listener = nobody
         self.exports = {"eu": 3, "us": 1}
+        self.imports = {"eu": 4, "us": 4}
         self.troubles: Counter[tuple[str, str]] = Counter({("us", "Forbidden"): 2})
         self.unseen = {"eu": "", "us": "connection refused"}
         self.waiting = 2

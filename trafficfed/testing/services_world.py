@@ -63,13 +63,14 @@ class ServicesWorld:
         undefined: Iterable[str] = (),
         clustersets: Mapping[str, str] = MappingProxyType({}),
         meshes: Iterable[str] = (),
+        writes: bool = True,
     ) -> None:
         self.clock, self.schemas = LoopClock(), schemas
         self.rows: dict[ServiceKey, Row] = {}
         self.sources: dict[str, Source] = {}
         self.controls: tuple[OperatorControl, ...] = ()
         self.servers = {name: EmulatedServer(Cluster(name, self.clock, schemas), answer_s) for name in members}
-        self._meshes = tuple(meshes)
+        self._meshes, self._writes = tuple(meshes), writes
         self._version, self._clustersets = version, clustersets
         self._kinds = {**KINDS, **{each.kind: each for each in (exports(version), imports(version))}}
         for name in self.servers:
@@ -119,6 +120,7 @@ class ServicesWorld:
             self._meshes,
             random=Random(1),
             open=self._open,
+            writes=self._writes,
         )
 
     def _properties(self, name: str) -> Properties:
