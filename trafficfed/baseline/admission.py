@@ -56,7 +56,7 @@ def policies(
         kind = kinds.get((selector.api_version, selector.kind))
         if kind is None:
             continue
-        name = f"{baseline.name}.{rule.name}.{at}.baseline.trafficfed.io"
+        name = policy_name(baseline.name, rule.name, at)
         marks = {
             "labels": {OWNER_LABEL: owner, "app.kubernetes.io/part-of": "trafficfed"},
             "annotations": {RULE_ANNOTATION: f"{baseline.name}/{rule.name}", HUB_ANNOTATION: hub_uid},
@@ -65,6 +65,11 @@ def policies(
         bound = {"policyName": name, "validationActions": ["Deny"]}
         yield _made(POLICIES, name, marks, spec)
         yield _made(BINDINGS_OF_POLICIES, name, marks, bound)
+
+
+def policy_name(baseline: str, rule: str, at: int) -> str:
+    """Of a policy and of its binding; ``at`` counts the rule's selectors."""
+    return f"{baseline}.{rule}.{at}.baseline.trafficfed.io"
 
 
 def mentions_cluster(rule: BaselineRule) -> bool:

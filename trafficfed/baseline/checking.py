@@ -14,7 +14,7 @@ from trafficfed.baseline.report import Report
 from trafficfed.baseline.rulebook import Applied
 from trafficfed.baseline.structs import Mode
 from trafficfed.baseline.view import Kind, Seen, View
-from trafficfed.discovery.absence import FEW, SHARE
+from trafficfed.discovery.absence import too_many
 from trafficfed.errors import ConfigError
 from trafficfed.propagation.objects import ObjectKey
 from trafficfed.propagation.portable import OWNER_LABEL as PROPAGATED_BY
@@ -104,20 +104,19 @@ class Checks:
         assert selector is not None, "asked of such rules only"
         view = self._views[place.cluster]
         kind: Kind = (selector.api_version, selector.kind)
-        too_many = len(offending) > FEW and SHARE * len(offending) > view.count(kind)
-        enforced = applied.baseline.mode is Mode.ENFORCE
+        enforced, hub_is_live = applied.baseline.mode is Mode.ENFORCE, self._hub_is_live(BASELINE)
         for key, seen in sorted(offending.items()):
             placed = seen.labels.get(PROPAGATED_BY) or seen.labels.get(IMPORTED_BY)
-            why = self._mending.why(place.cluster, key)
-            if enforced and placed:
-                why = f"it is placed there by {placed}: change the policy that places it, or the rule"
-            elif enforced and not self._hub_is_live(BASELINE):
-                why = "it is not deleted while the hub cannot be seen"
-            elif enforced and too_many:
+            spared = ""
+            if placed:
+                spared = f"it is placed there by {placed}: change the policy that places it, or the rule"
+            elif not hub_is_live:
+                spared = "it is not deleted while the hub cannot be seen"
+            elif too_many(len(offending), view.count(kind)):
                 of = f"{len(offending)} of {view.count(kind)}"
-                why = f"{of} are too many to be deleted at once: delete them, or narrow the rule"
+                spared = f"{of} are too many to be deleted at once: delete them, or narrow the rule"
+            why = (enforced and spared) or self._mending.why(place.cluster, key)
             self._report.put(place, str(key), "", _joined(applied.rule.message or "must not be there", why), now_s)
-            spared = placed or too_many or not self._hub_is_live(BASELINE)
             if enforced and not spared and (found := view.kinds.get(kind)) is not None:
                 yield delete_of(place.cluster, found, seen)
 
@@ -135,13 +134,13 @@ class Checks:
         told: dict[str, tuple[str, str]] = {}
         for grant in objections(bindings, view):
             told.setdefault(str(grant.key), (grant.path, grant.message))
-        stale = {seen.key: seen for seen in self._ours(applied, view) if seen.key not in asked}
-        ours = [*self._ours(applied, view)]
+        ours = {seen.key: seen for seen in self._ours(applied, view)}
+        stale = {key: seen for key, seen in ours.items() if key not in asked}
         if rule.audit:
             for grant in granted_outside(bindings, {*asked, *stale}, view, self._bindings):
                 told.setdefault(str(grant.key), (grant.path, grant.message))
-        too_many = len(stale) > FEW and SHARE * len(stale) > len(ours)
-        why = "; too many at once to be revoked by itself" if too_many else ""
+        braked = too_many(len(stale), len(ours))
+        why = "; too many at once to be revoked by itself" if braked else ""
         for key in stale:
             told.setdefault(str(key), ("", f"the hub no longer grants it{why}"))
         for key, want in asked.items():
@@ -151,7 +150,7 @@ class Checks:
             self._report.put(place, object, path, _joined(applied.rule.message, message), now_s)
         self._report.keep_only(place, told)
         if applied.baseline.mode is Mode.ENFORCE:
-            yield from self._bind(applied, asked, {} if too_many else stale)
+            yield from self._bind(applied, asked, {} if braked else stale)
 
     def _bind(
         self, applied: Applied, asked: Mapping[ObjectKey, Wanted], stale: Mapping[ObjectKey, Seen]

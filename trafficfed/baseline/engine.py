@@ -339,8 +339,9 @@ class Engine:
             if verdict.costly:
                 self._costly.setdefault(name, set()).add((ask.place.cluster, key))
         if len(self._costly.get(name, ())) >= MOST_COSTLY:
-            at = next(at for at, rule in enumerate(applied.baseline.rules) if rule.name == name[1])
-            said = f"spec.rules[{at}].mustHold.expression: costs too much of {MOST_COSTLY} objects and more"
+            said = (
+                f"{self.rulebook.path_of(name)}.mustHold.expression: costs too much of {MOST_COSTLY} objects and more"
+            )
             self.rulebook.refuse(name, said, costly=True)
             self._rules_changed(name[0])
             self.statuses.touch(name[0], now_s)

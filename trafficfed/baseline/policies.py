@@ -10,7 +10,7 @@ from trafficfed.baseline.reading import selectors
 from trafficfed.baseline.rulebook import Rulebook
 from trafficfed.baseline.structs import Mode
 from trafficfed.baseline.view import Kind, Seen, View
-from trafficfed.discovery.absence import FEW, SHARE
+from trafficfed.discovery.absence import too_many
 from trafficfed.propagation.objects import HUB, TemplateKind
 from trafficfed.services.steps import DELETE, Step
 
@@ -37,14 +37,14 @@ class Policies:
         decided = [seen for seen in standing if seen.annotations.get(RULE_ANNOTATION) not in undecided]
         steps = tuple(policy_steps(place, wished, decided, (POLICIES, BINDINGS_OF_POLICIES), hub_uid if live else ""))
         orphans = [step for step in steps if step.verb == DELETE and not self._is_known(view.get(step.object))]
-        too_many = len(orphans) > FEW and SHARE * len(orphans) > len(standing)
+        braked = too_many(len(orphans), len(standing))
         self.held.pop(place, None)
-        if too_many:
+        if braked:
             self.held[place] = (
                 f"{len(orphans)} admission policies and bindings are of baselines that the hub does not have: bring "
                 f"those back, or delete these: kubectl delete vap,vapbinding -l {OWNER_LABEL}={self._owner}"
             )
-        yield from (step for step in steps if not (too_many and step in orphans))
+        yield from (step for step in steps if not (braked and step in orphans))
 
     def _wished(self, place: str, view: View, hub_uid: str) -> tuple[list[Made], set[str]]:
         """What must stand there; and the rules of which that is not known yet: what stands of those is left alone."""

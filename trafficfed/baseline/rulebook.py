@@ -8,11 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from trafficfed.baseline.judging import Fault, Program
+from trafficfed.baseline.problem import TOO_COSTLY
 from trafficfed.baseline.reading import Baseline, kinds_of, program_of, selectors
 from trafficfed.baseline.report import RulePlace
 from trafficfed.baseline.structs import BaselineRule
 from trafficfed.baseline.view import Kind
-from trafficfed.discovery.absence import FEW, SHARE
+from trafficfed.discovery.absence import too_many
 from trafficfed.model import Cluster, Value
 
 RuleName = tuple[str, str]
@@ -68,7 +69,7 @@ class Rulebook:
     def missing(self, listed: Iterable[str]) -> tuple[str, ...]:
         """Baselines that a complete list no longer has, and that are gone therefore; none where they are too many."""
         gone = self.baselines.keys() - set(listed)
-        if len(gone) > FEW and SHARE * len(gone) > len(self.baselines):
+        if too_many(len(gone), len(self.baselines)):
             self.doubt = (
                 f"{len(gone)} baselines are missing at once; they are kept until they are back, or deleted there"
             )
@@ -107,19 +108,21 @@ class Rulebook:
         """Whether nobody knows yet if it can be used."""
         return (baseline, rule) in self._unchecked
 
-    def checked(self, name: RuleName, program: Program, faults: Iterable[Fault]) -> bool:
-        """Whether the rule is used from now on; False too where it is another one by now."""
+    def checked(self, name: RuleName, program: Program, faults: Iterable[Fault]) -> None:
+        """The rule is used from now on, or refused; nothing where it is another one by now."""
         if self._unchecked.get(name) != program:
-            return False
+            return
         del self._unchecked[name]
-        baseline = self.baselines[name[0]]
-        at = next(at for at, rule in enumerate(baseline.rules) if rule.name == name[1])
-        told = [f"spec.rules[{at}].mustHold.{each.where}: {each.problem}" for each in faults]
+        told = [f"{self.path_of(name)}.mustHold.{each.where}: {each.problem}" for each in faults]
         if told:
-            self.refuse(name, "; ".join(told), costly=any(each.problem.reason == "TooCostly" for each in faults))
+            self.refuse(name, "; ".join(told), costly=any(each.problem.reason == TOO_COSTLY for each in faults))
         else:
             self._reindex(name[0])
-        return not told
+
+    def path_of(self, name: RuleName) -> str:
+        """Where a rule stands in its baseline."""
+        rules = self.baselines[name[0]].rules
+        return f"spec.rules[{next(at for at, rule in enumerate(rules) if rule.name == name[1])}]"
 
     def usable(self, baseline: Baseline) -> tuple[BaselineRule, ...]:
         """Its rules but for those that are refused or not compiled yet."""

@@ -127,11 +127,11 @@ class FleetBaselines:
         if (engine := self._engine) is None:
             return ()
         book = engine.rulebook
-        found = [("hub", name, "InvalidBaseline", said) for name, said in sorted(book.unreadable.items())]
-        found += [("hub", name, "InvalidBaseline", said) for (name, _), said in sorted(book.faults.items())]
+        found = [(HUB, name, "InvalidBaseline", said) for name, said in sorted(book.unreadable.items())]
+        found += [(HUB, name, "InvalidBaseline", said) for (name, _), said in sorted(book.faults.items())]
         found += [(at, "policies", "HeldBack", said) for at, said in sorted(engine.policies.held.items())]
         if self._reason:
-            found.append(("hub", "FleetBaselines", "NotFollowed", self._reason))
+            found.append((HUB, "FleetBaselines", "NotFollowed", self._reason))
         if book.baselines:
             found += [(name, "baselines", "NotFollowed", why) for name, why in sorted(self.unseen.items()) if why]
         return tuple(Refusal(cluster=at, object=what, reason=why, message=said) for at, what, why, said in found)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import orjson
 
+from trafficfed.baseline.admission import policy_name
 from trafficfed.baseline.agenda import Agenda
 from trafficfed.baseline.marks import BASELINES, BINDINGS_OF_POLICIES, MANAGER, POLICIES
 from trafficfed.baseline.mending import Mending
@@ -121,20 +122,20 @@ class Statuses:
         if baseline.mode is Mode.DENY:
             for rule in baseline.rules:
                 for at in range(len(selectors(rule))):
-                    yield ObjectKey(kind.group, kind.kind, "", f"{name}.{rule.name}.{at}.baseline.trafficfed.io")
+                    yield ObjectKey(kind.group, kind.kind, "", policy_name(name, rule.name, at))
 
     def unseen(self, name: str) -> dict[str, str]:
         """Of each cluster of a baseline, why not everything that its rules ask about is seen and looked at."""
         due = {place.cluster for place in self._agenda.unsettled if place.baseline == name}
         unchecked = any(baseline == name for (baseline, _), _ in self._rulebook.unchecked)
+        denies = self._rulebook.baselines[name].mode is Mode.DENY
         found = {}
         for cluster in self._rulebook.clusters_of(name):
             kinds: set[Kind] = set()
-            for applied in self._rulebook.of_baseline(name):
-                if applied.place.cluster == cluster:
+            for applied in self._rulebook.of(cluster):
+                if applied.place.baseline == name:
                     kinds |= applied.kinds
-            baseline = self._rulebook.baselines[name]
-            if baseline.mode is Mode.DENY:
+            if denies:
                 kinds |= set(POLICY_KINDS)
             reason = self._doubt(cluster) or self._views[cluster].unseen(kinds)
             found[cluster] = reason or ("still being looked at" if cluster in due or unchecked else "")

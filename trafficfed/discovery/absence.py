@@ -11,6 +11,15 @@ SHARE = 5
 """One in five (20 %) of a cluster's endpoints may be gone at once where that is more than ``FEW``."""
 
 
+def too_many(gone: int, of: int) -> bool:
+    """Whether so many are gone at once that their absence is no proof: more than max(5, 20 %) (law 1).
+
+    >>> too_many(5, 5), too_many(6, 29), too_many(6, 30)
+    (False, True, False)
+    """
+    return gone > FEW and SHARE * gone > of
+
+
 class Absence(Value, frozen=True):
     """Endpoints of one cluster in the table that a list does not have: those that leave, those that are held."""
 
@@ -29,7 +38,6 @@ def judge_absence(in_table: Set[ServiceKey], listed: Set[ServiceKey], held: Set[
     ['prod/shop/b']
     """
     gone = frozenset(in_table - listed)
-    too_many = len(gone) > FEW and SHARE * len(gone) > len(in_table)
-    if too_many or not gone.isdisjoint(held):
+    if too_many(len(gone), len(in_table)) or not gone.isdisjoint(held):
         return Absence(held=gone)
     return Absence(leaving=gone)

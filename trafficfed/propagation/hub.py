@@ -9,7 +9,7 @@ from collections.abc import Container, Mapping, Set
 
 from msgspec.structs import replace
 
-from trafficfed.discovery.absence import FEW, SHARE
+from trafficfed.discovery.absence import too_many
 from trafficfed.model import Freshness, Value
 from trafficfed.propagation.assignment import Assignment
 from trafficfed.propagation.objects import ObjectKey, PolicyKey, Template
@@ -92,9 +92,8 @@ def take_list(hub: Hub, listing: Listing) -> Judged:
         return Judged(hub=replace(hub, freshness=Freshness.SUSPECT, reason=doubt, missing=frozenset()))
     told = listing.watched | listing.unselected
     gone = listing.assigned - listing.ruled - told
-    too_many = len(gone) > FEW and SHARE * len(gone) > len(listing.assigned)
     left = (told & listing.assigned) - listing.ruled
-    if too_many or not gone.isdisjoint(hub.missing):
+    if too_many(len(gone), len(listing.assigned)) or not gone.isdisjoint(hub.missing):
         return Judged(hub=_missing(listing, gone), leaving=left)
     return Judged(hub=_fresh(listing), leaving=left | gone)
 
