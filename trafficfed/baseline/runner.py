@@ -32,6 +32,7 @@ from trafficfed.propagation.outcome import ABSENT, DONE, Ended, Listener, nobody
 from trafficfed.propagation.troubles import Failure
 from trafficfed.services.steps import Step
 from trafficfed.services.writer import StepWriter
+from trafficfed.supervision import for_ever
 
 RETRY_S = 1.0
 LONGEST_NAP_S = 5.0
@@ -149,13 +150,7 @@ class FleetBaselines:
     async def run(self) -> Never:
         """For ever, until cancelled, at any moment. It may be run again, and begins from what stands there."""
         try:
-            while True:
-                try:
-                    await self._run()
-                except Exception:  # noqa: BLE001 - see below
-                    # The one supervisor: names are served and followed whatever becomes of baselines, which begin anew.
-                    self._log.exception("baselines failed; they begin anew")
-                    await asyncio.sleep(RETRY_S)
+            await for_ever(self._run, self._log, "baselines failed; they begin anew", RETRY_S)
         finally:
             self._engine = None
             self._known.clear()

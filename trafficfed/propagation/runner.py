@@ -34,6 +34,7 @@ from trafficfed.propagation.settling import Deed
 from trafficfed.propagation.troubles import Failure
 from trafficfed.propagation.under_way import MOST_UNDER_WAY
 from trafficfed.propagation.writer import MemberWriter, Objection, nothing
+from trafficfed.supervision import for_ever
 
 LONGEST_NAP_S = 5.0
 """Whether a member is another one by now is told by the table, which wakes nobody here."""
@@ -162,14 +163,7 @@ class Propagation:
     async def run(self) -> Never:
         """For ever, until cancelled, at any moment. It may be run again, and begins from what is recorded."""
         try:
-            while True:
-                try:
-                    await self._run()
-                except Exception:
-                    # The one supervisor: names are served and followed whatever becomes of propagation, which begins
-                    # anew from what the hub has recorded.
-                    logging.getLogger(__name__).exception("propagation failed; it begins anew")
-                    await asyncio.sleep(RETRY_S)
+            await for_ever(self._run, self._log, "propagation failed; it begins anew", RETRY_S)
         finally:
             self._engine = None
             self._reason = self._hub.reason = ""

@@ -23,6 +23,7 @@ from trafficfed.services.link import MemberLink
 from trafficfed.services.meshes import ISTIO
 from trafficfed.services.steps import Step
 from trafficfed.services.writer import StepWriter
+from trafficfed.supervision import for_ever
 
 LONGEST_NAP_S = 5.0
 """Whether a member is another one by now, or is trusted again, is told by the table, which wakes nobody here."""
@@ -112,13 +113,7 @@ class MultiClusterServices:
     async def run(self) -> Never:
         """For ever, until cancelled, at any moment. It may be run again, and begins from what stands in the members."""
         try:
-            while True:
-                try:
-                    await self._run()
-                except Exception:  # noqa: BLE001 - see below
-                    # The one supervisor: names are served and followed whatever becomes of imports, which begin anew.
-                    self._log.exception("Multi-Cluster Services failed; they begin anew")
-                    await asyncio.sleep(RETRY_S)
+            await for_ever(self._run, self._log, "Multi-Cluster Services failed; they begin anew", RETRY_S)
         finally:
             self._engine = None
 
