@@ -242,8 +242,15 @@ class Regions:
 
     def leader(self, within_s: float = 30.0) -> Region:
         """The region whose controller leads, waited for."""
-        self.wait_until(lambda: any(map(Region.leads, self.regions.values())), within_s, "a leader is elected")
-        return next(region for region in self.regions.values() if region.leads())
+        found: list[Region] = []
+
+        def leading() -> bool:
+            """Asked once: a moment later it may be another one, or none."""
+            found[:] = filter(Region.leads, self.regions.values())
+            return bool(found)
+
+        self.wait_until(leading, within_s, "a leader is elected")
+        return found[0]
 
     def others(self, region: Region) -> list[Region]:
         return [other for other in self.regions.values() if other is not region]
